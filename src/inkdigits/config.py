@@ -1,0 +1,250 @@
+"""The configuration of a training: one definition of a field gives its name, type, default, range and help.
+
+Each section is a frozen dataclass whose fields carry their own rule. A value comes from the
+default, then a TOML file, then ``--set section.field=value``, in that order, and is checked
+when the section is built, before anything expensive starts.
+"""
+
+import dataclasses
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar, cast, get_type_hints
+
+from inkdigits.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def _setting(
+    default: T,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> T:
+    """A dataclass field that carries its range (both ends allowed) and its help."""
+    rule = {"help": help, "low": low, "high": high, "choices": choices}
+    return cast(T, dataclasses.field(default=default, metadata=rule))
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _checked(section: str, field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
+    name, rule = f"{section}.{field.name}", field.metadata
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(
+            f"{name} is {value!r}, but must be {_KINDS[kind]}, such as {_as_toml(field.default)}."
+        )
+    if rule["choices"] and value not in rule["choices"]:
+        raise ConfigError(f"{name} is {value!r}, but must be one of: {', '.join(rule['choices'])}.")
+    too_low = rule["low"] is not None and not value >= rule["low"]  # `not >=` also refuses nan
+    too_high = rule["high"] is not None and not value <= rule["high"]
+    if too_low or too_high:
+        high = "" if rule["high"] is None else f" and at most {rule['high']:g}"
+        raise ConfigError(f"{name} is {value}, but must be at least {rule['low']:g}{high}.")
+    return value
+
+
+def _unknown(key: str, prefix: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key.removeprefix(prefix), known, n=1, cutoff=0)
+    hint = f" Did you mean {prefix}{near[0]}?" if near else ""
+    return f"There is no {key} in the configuration.{hint} Known: {', '.join(known)}."
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Section:
+    def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _checked(self._name(), field, types[field.name], getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def _name(cls) -> str:
+        return cls.__name__.removesuffix("Config").lower()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Build the section from plain values; a missing key keeps its default.
+
+        Raises:
+            ConfigError: an unknown key, a wrong type, or a value out of its range.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in known:
+                raise ConfigError(_unknown(f"{cls._name()}.{key}", f"{cls._name()}.", known))
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(_Section):
+    """Which labelled images to learn from."""
+
+    source: str = _setting(
+        "mnist", "mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file with x and y"
+    )
+    limit: int = _setting(0, "use only this many images, evenly spaced; 0 uses all", low=0)
+    synthetic: int = _setting(
+        0, "how many digits drawn by inkdigits to add to the training images", low=0, high=1_000_000
+    )
+    validation_share: float = _setting(
+        0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig(_Section):
+    """How far each training image is changed; 0 switches a change off."""
+
+    rotation_deg: float = _setting(12.0, "largest rotation either way, in degrees", low=0, high=45)
+    shear: float = _setting(0.2, "largest sideways slant, as a share of the height", low=0, high=1)
+    scale: float = _setting(
+        0.2, "largest change of size, as a factor above or below 1", low=0, high=0.7
+    )
+    aspect: float = _setting(
+        0.15, "largest stretch of width against height, as a factor above or below 1", low=0, high=0.7
+    )
+    elastic_px: float = _setting(
+        1.2, "standard deviation of the elastic displacement, in pixels of the image", low=0, high=5
+    )
+    pen_width: float = _setting(
+        0.5, "largest change of pen width: 1 would be a pixel on either side", low=0, high=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Section):
+    """How the network is fitted."""
+
+    model: str = _setting("convnet", "a name that `inkdigits models` lists")
+    epochs: int = _setting(20, "passes over the training images", low=1, high=10_000)
+    batch_size: int = _setting(128, "images a step", low=1, high=65_536)
+    optimizer: str = _setting("adamw", "adamw or adam", choices=("adamw", "adam"))
+    learning_rate: float = _setting(3e-3, "highest learning rate", low=1e-8, high=10)
+    warmup: float = _setting(
+        0.1, "share of the steps over which the learning rate rises to it", low=0, high=0.9
+    )
+    weight_decay: float = _setting(1e-2, "decoupled weight decay, of adamw only", low=0, high=1)
+    label_smoothing: float = _setting(0.05, "probability spread over the other classes", low=0, high=0.5)
+    weight_average: float = _setting(
+        0.999, "decay a step of the averaged weights that are kept; 0 keeps the last ones", low=0, high=0.99999
+    )
+    patience: int = _setting(
+        0, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0
+    )
+    keep: str = _setting(
+        "last", "which weights to keep: last, or best on validation", choices=("last", "best")
+    )
+    seed: int = _setting(0, "of weights, order, splits and augmentation", low=0, high=2**31 - 1)
+    tensorboard: bool = _setting(False, "write a TensorBoard log into the run folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides a training; saved as ``config.toml`` with whatever it made."""
+
+    train: TrainConfig = TrainConfig()
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "Config":
+        """Build from nested plain values, as TOML gives them.
+
+        Raises:
+            ConfigError: an unknown section or key, a wrong type, or a value out of its range.
+        """
+        sections = _sections()
+        for name, section in values.items():
+            if name not in sections:
+                raise ConfigError(_unknown(name, "", list(sections)))
+            if not isinstance(section, Mapping):
+                raise ConfigError(
+                    f"{name} is {section!r}, but must be a section: write [{name}] above its fields."
+                )
+        return cls(
+            **{name: kind.from_mapping(values.get(name, {})) for name, kind in sections.items()}
+        )
+
+    @classmethod
+    def load(cls, path: Path | None = None, settings: Iterable[str] = ()) -> "Config":
+        """Read a TOML file, then apply ``section.field=value`` settings over it.
+
+        Args:
+            path: the TOML file; None starts from the defaults.
+            settings: such as ``"train.epochs=5"``; the value is written as in TOML,
+                quotes around text may be left out.
+
+        Raises:
+            ConfigError: no such file, not TOML, an unknown key or a value out of its range.
+        """
+        values: dict[str, Any] = {}
+        if path is not None:
+            try:
+                values = tomllib.loads(path.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ConfigError(f"The configuration {path} is not TOML: {error}.") from error
+        for setting in settings:
+            key, equals, text = setting.partition("=")
+            section, dot, name = key.strip().partition(".")
+            if not (equals and dot):
+                raise ConfigError(
+                    f"The setting {setting!r} has no section.field=value in it; "
+                    "write it like train.epochs=5."
+                )
+            inside = values.setdefault(section, {})
+            if isinstance(inside, dict):
+                inside[name] = _parsed(text.strip())
+        return cls.from_mapping(values)
+
+    def replace(self, **sections: Mapping[str, Any]) -> "Config":
+        """A copy with some fields of some sections changed: ``config.replace(train={"epochs": 5})``."""
+        values = self.to_mapping()
+        for name, changes in sections.items():
+            values.setdefault(name, {}).update(changes)
+        return Config.from_mapping(values)
+
+    def to_mapping(self) -> dict[str, dict[str, Any]]:
+        """Nested plain values, from which ``from_mapping`` builds an equal configuration."""
+        return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """The same as TOML, each field behind a comment with its help."""
+        lines: list[str] = []
+        for section, values in self.to_mapping().items():
+            lines.append(f"[{section}]")
+            kind = _sections()[section]
+            for field in dataclasses.fields(kind):
+                lines.append(f"# {field.metadata['help']}")
+                lines.append(f"{field.name} = {_as_toml(values[field.name])}")
+            lines.append("")
+        return "\n".join(lines)
+
+
+def _sections() -> dict[str, type[_Section]]:
+    return {field.name: type(field.default) for field in dataclasses.fields(Config)}  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""The networks and what stands in front of them: Keras 3, ``keras.ops`` only, on any backend."""

@@ -1,0 +1,186 @@
+"""Changes that a training image goes through before the canonicaliser, and only in training.
+
+All geometry is one resampling, so that the image is blurred once: each output pixel asks an
+affine map plus a smooth random displacement where in the image it comes from.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from inkdigits.config import AugmentConfig
+
+_KNOTS = 6  # of the elastic displacement, along each axis
+
+
+class _TrainingOnly(keras.layers.Layer):
+    """A layer that passes images (n, H, W) through unchanged, except in training."""
+
+    def __init__(self, *, seed: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        """(n, H, W) float32 → (n, H', W') float32."""
+        return self.change(images) if training else images
+
+    def change(self, images: Any) -> Any:
+        """What happens in training."""
+        raise NotImplementedError
+
+    def uniform(self, shape: tuple[Any, ...], limit: float) -> Any:
+        """Draw evenly from [-limit, limit]."""
+        return keras.random.uniform(shape, -limit, limit, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(n, any, any)."""
+        return (input_shape[0], None, None)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class Warp(_TrainingOnly):
+    """Rotate, shear, scale, stretch and bend each image, on a canvas half as large again.
+
+    Args:
+        rotation_deg: largest rotation either way, in degrees.
+        shear: largest sideways slant, as a share of the height.
+        scale: largest change of size, as a factor above or below 1.
+        aspect: largest stretch of width against height, as a factor above or below 1.
+        elastic_px: standard deviation of the displacement of a knot, in pixels.
+        seed: of the random numbers.
+
+    Source: Simard et al. 2003 (elastic distortions), with cubic B-splines over a few random
+    knots in place of a smoothed random field, because that needs two small matrix products.
+    """
+
+    def __init__(
+        self,
+        *,
+        rotation_deg: float = 0.0,
+        shear: float = 0.0,
+        scale: float = 0.0,
+        aspect: float = 0.0,
+        elastic_px: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.rotation_deg = rotation_deg
+        self.shear = shear
+        self.scale = scale
+        self.aspect = aspect
+        self.elastic_px = elastic_px
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H + H // 4 · 2, W + W // 4 · 2)."""
+        num, height, width = ops.shape(images)
+        out_height, out_width = height + height // 4 * 2, width + width // 4 * 2
+        y = _centred(out_height)[None, :, None]  # (1, H', 1)
+        x = _centred(out_width)[None, None, :]  # (1, 1, W')
+        angle = self.uniform((num, 1, 1), math.radians(self.rotation_deg))
+        slant = self.uniform((num, 1, 1), self.shear)
+        size = ops.exp(self.uniform((num, 1, 1), math.log1p(self.scale)))
+        stretch = ops.exp(self.uniform((num, 1, 1), math.log1p(self.aspect) / 2))
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        from_y = (cos * y + sin * x) * stretch / size  # (n, H', W')
+        from_x = (cos * x - sin * y) / stretch / size + slant * from_y
+        if self.elastic_px:
+            knots = keras.random.normal((2, num, _KNOTS, _KNOTS), seed=self.seed_generator)
+            rows, columns = _spline_basis(out_height), _spline_basis(out_width)  # (H', knots)
+            bend = ops.matmul(ops.matmul(rows, knots), ops.transpose(columns))  # (2, n, H', W')
+            from_y = from_y + self.elastic_px * bend[0]
+            from_x = from_x + self.elastic_px * bend[1]
+        half_height = (ops.cast(height, "float32") - 1.0) / 2
+        half_width = (ops.cast(width, "float32") - 1.0) / 2
+        return _sample(images, from_y + half_height, from_x + half_width)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        names = ("rotation_deg", "shear", "scale", "aspect", "elastic_px")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class PenWidth(_TrainingOnly):
+    """Thicken or thin each image's strokes, by up to ``amount`` of a pixel on either side."""
+
+    def __init__(self, *, amount: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.amount = amount
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H, W)."""
+        thicker = _largest_near(images)
+        thinner = -_largest_near(-images)
+        amount = self.uniform((ops.shape(images)[0], 1, 1), self.amount)
+        target = ops.where(amount > 0, thicker, thinner)
+        return images + ops.abs(amount) * (target - images)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "amount": self.amount}
+
+
+def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
+    """The layers that a configuration asks for; none for what is switched off."""
+    geometry = {
+        "rotation_deg": config.rotation_deg,
+        "shear": config.shear,
+        "scale": config.scale,
+        "aspect": config.aspect,
+        "elastic_px": config.elastic_px,
+    }
+    layers: list[keras.layers.Layer] = []
+    if any(geometry.values()):
+        layers.append(Warp(**geometry, seed=seed, name="warp"))
+    if config.pen_width:
+        layers.append(PenWidth(amount=config.pen_width, seed=seed + 1, name="pen_width"))
+    return layers
+
+
+def _centred(length: Any) -> Any:
+    """(length,) float32 pixel positions, 0 in the middle."""
+    length = ops.cast(length, "int32")
+    return ops.cast(ops.arange(length), "float32") - (ops.cast(length, "float32") - 1.0) / 2
+
+
+def _spline_basis(length: Any) -> Any:
+    """(length, knots) float32 cubic B-spline weights; the outer knots lie beyond the ends."""
+    spread = ops.cast(length, "float32") / (_KNOTS - 3)
+    at = _centred(length)[:, None] / spread  # in knots, 0 in the middle
+    knot = ops.cast(ops.arange(_KNOTS), "float32")[None, :] - (_KNOTS - 1) / 2
+    distance = ops.abs(at - knot)
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = ops.maximum(2.0 - distance, 0.0) ** 3 / 6
+    return ops.where(distance < 1, near, far)
+
+
+def _sample(images: Any, y: Any, x: Any) -> Any:
+    """Bilinear values of (n, H, W) at (n, H', W') positions; 0 outside."""
+    num, height, width = ops.shape(images)
+    padded = ops.pad(images, ((0, 0), (1, 1), (1, 1)))
+    flat = ops.reshape(padded, (-1,))
+    y = ops.clip(y + 1.0, 0.0, ops.cast(height, "float32") + 0.999)
+    x = ops.clip(x + 1.0, 0.0, ops.cast(width, "float32") + 0.999)
+    y_floor, x_floor = ops.floor(y), ops.floor(x)
+    y_part, x_part = y - y_floor, x - x_floor
+    image = ops.cast(ops.arange(num), "int32")[:, None, None] * ((height + 2) * (width + 2))
+    corner = image + ops.cast(y_floor, "int32") * (width + 2) + ops.cast(x_floor, "int32")
+
+    def at(offset: Any) -> Any:
+        return ops.take(flat, corner + offset, axis=0)  # (n, H', W')
+
+    top = at(0) * (1.0 - x_part) + at(1) * x_part
+    bottom = at(width + 2) * (1.0 - x_part) + at(width + 3) * x_part
+    return top * (1.0 - y_part) + bottom * y_part
+
+
+def _largest_near(images: Any) -> Any:
+    """The largest value in each pixel's 3×3 neighbourhood: (n, H, W) → (n, H, W)."""
+    return ops.squeeze(ops.max_pool(images[..., None], 3, strides=1, padding="same"), axis=-1)

@@ -1,0 +1,92 @@
+"""The networks by name, and the models that are made of one.
+
+A network takes glyphs (n, 28, 28) and gives logits (n, 10); it knows nothing of augmentation
+or of where a digit lies. ``training_model`` and ``reading_model`` put the rest in front of it.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+from inkdigits.config import AugmentConfig
+from inkdigits.errors import ConfigError
+from inkdigits.models.augment import augmentation
+from inkdigits.models.canonical import GLYPH_SIZE_PX, Canonical
+
+NUM_CLASSES = 10
+
+
+def mlp(glyph: Any) -> Any:
+    """The classic one: 784 inputs, 128 hidden ReLU units, 10 outputs."""
+    x = layers.Flatten()(glyph)  # (n, 784)
+    x = layers.Dense(128, activation="relu")(x)  # (n, 128)
+    return layers.Dense(NUM_CLASSES, name="logits")(x)  # (n, 10)
+
+
+def convnet(glyph: Any) -> Any:
+    """The one that ships: four convolutions, batch normalisation, strides instead of pooling."""
+    x = layers.Reshape((GLYPH_SIZE_PX, GLYPH_SIZE_PX, 1))(glyph)
+    x = _convolution(x, 24, size=5, strides=2)  # (n, 14, 14, 24)
+    x = _convolution(x, 48, size=3, strides=1)  # (n, 14, 14, 48)
+    x = _convolution(x, 64, size=3, strides=2)  # (n, 7, 7, 64)
+    x = _convolution(x, 80, size=3, strides=1)  # (n, 7, 7, 80)
+    x = layers.Flatten()(x)  # (n, 3920): where a stroke lies is half of what a digit is
+    x = layers.Dropout(0.3)(x)
+    return layers.Dense(NUM_CLASSES, name="logits")(x)  # (n, 10)
+
+
+NETWORKS: dict[str, Callable[[Any], Any]] = {"mlp": mlp, "convnet": convnet}
+
+
+def build_network(name: str) -> keras.Model:
+    """Build a network with fresh weights.
+
+    Args:
+        name: one of ``NETWORKS``.
+
+    Returns:
+        A model from glyphs (n, 28, 28) float32 to logits (n, 10) float32, named ``name``.
+
+    Raises:
+        ConfigError: no network has that name.
+    """
+    if name not in NETWORKS:
+        raise ConfigError(f"train.model is {name!r}, but must be one of: {', '.join(NETWORKS)}.")
+    glyph = keras.Input((GLYPH_SIZE_PX, GLYPH_SIZE_PX), name="glyph")
+    return keras.Model(glyph, NETWORKS[name](glyph), name=name)
+
+
+def training_model(network: keras.Model, augment: AugmentConfig, seed: int) -> keras.Model:
+    """Ink (n, H, W) float32 → augmentation (in training) → canonicaliser → logits (n, 10)."""
+    ink = keras.Input((None, None), name="ink")
+    x = ink
+    for layer in augmentation(augment, seed):
+        x = layer(x)
+    return keras.Model(ink, network(Canonical(name="canonical")(x)), name="training")
+
+
+def reading_model(network: keras.Model) -> keras.Model:
+    """The model that is saved and exported: ink (n, H, W) → glyph (n, 28, 28), logits (n, 10)."""
+    ink = keras.Input((None, None), name="ink")
+    glyph = Canonical(name="canonical")(ink)
+    return keras.Model(ink, {"glyph": glyph, "logits": network(glyph)}, name="reading")
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Multiplications with a weight that one glyph costs, in convolutions and dense layers."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2D):
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+        elif isinstance(layer, layers.Dense):
+            total += math.prod(layer.kernel.shape)
+    return total
+
+
+def _convolution(x: Any, filters: int, *, size: int, strides: int) -> Any:
+    x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    return layers.ReLU()(x)

@@ -1,0 +1,293 @@
+"""Fit a network as a configuration says, into a run folder.
+
+The history on disk is the state: early stopping and resuming read it, and each epoch's order
+and augmentation follow from (seed, epoch). So a run that was interrupted goes on as if it
+never had been.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from inkdigits import data
+from inkdigits.config import Config, TrainConfig
+from inkdigits.data.splits import split_validation
+from inkdigits.errors import ConfigError, RunError
+from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
+from inkdigits.files import written_whole
+from inkdigits.models import zoo
+from inkdigits.synthesis.strokes import synthetic_digits
+from inkdigits.training.run import Run, environment, load_model
+
+_STEPS_PER_EXECUTION = 16
+
+
+def fit(
+    config: Config,
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Train one network.
+
+    Args:
+        config: what to do; when resuming it must be the one that the run was started with.
+        folder: the run folder, made if it is not there.
+        data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
+        resume: go on with the run in ``folder`` after its last whole epoch.
+        callbacks: of Keras, for progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError, DataError, RunError: before the first epoch, wherever that is possible.
+    """
+    zoo.build_network(config.train.model)  # an unknown name is an error before data is read
+    examples = _examples(config, data_dir)
+    run = Run.open(folder) if resume else Run.create(folder, config)
+    run.write_json(
+        "environment.json",
+        environment(examples.hashes) | {"split": examples.note, "num_train": examples.train.num_images},
+    )
+    keras.utils.set_random_seed(config.train.seed)
+    model = _start(config, run, num_steps=len(examples.train) * config.train.epochs)
+    first_epoch = int(model.optimizer.iterations) // len(examples.train)
+    run.write_history(run.history()[:first_epoch])
+    if first_epoch < config.train.epochs and not _is_over(config.train, run):
+        log = [keras.callbacks.TensorBoard(folder / "tensorboard")] if config.train.tensorboard else []
+        model.fit(
+            examples.train,
+            initial_epoch=first_epoch,
+            epochs=config.train.epochs,
+            callbacks=[_Epochs(run, config.train, examples), *log, *callbacks],
+            verbose=0,
+        )
+    _finish(run, examples)
+    return run
+
+
+class _Examples:
+    """Training batches, validation arrays, and where both come from."""
+
+    def __init__(self, config: Config, whole: data.LabelledImages) -> None:
+        split = split_validation(whole, config.data.validation_share, config.train.seed)
+        images, labels = whole.images[split.train], whole.labels[split.train]
+        self.note = split.note
+        if config.data.synthetic:
+            drawn, drawn_labels = synthetic_digits(
+                config.data.synthetic, seed=config.train.seed, size_px=images.shape[1]
+            )
+            images = np.concatenate([images, drawn])
+            labels = np.concatenate([labels, drawn_labels])
+            self.note += f" {config.data.synthetic} synthetic digits were added for training."
+        self.train = _Batches(images, labels, config.train.batch_size, config.train.seed)
+        self.validation_images = as_ink(whole.images[split.validation])  # (n, H, W) float32
+        self.validation_labels = whole.labels[split.validation]  # (n,)
+        self.hashes = whole.hashes
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches of (ink, label) in an order that follows from seed and epoch."""
+
+    def __init__(self, images: Any, labels: Any, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self._images, self._labels = images, labels
+        self.num_images = len(images)
+        self._batch_size, self._seed = batch_size, seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+
+    def __len__(self) -> int:
+        return -(-len(self._images) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return as_ink(self._images[chosen]), self._labels[chosen]
+
+
+class _Epochs(keras.callbacks.Callback):
+    """What happens around each epoch: order, validation, history, checkpoint, early stop."""
+
+    def __init__(self, run: Run, config: TrainConfig, examples: _Examples) -> None:
+        super().__init__()
+        self._run, self._config, self._examples = run, config, examples
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._started = time.perf_counter()
+        _reseed(self.model, self._config.seed, epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = {} if logs is None else logs
+        examples, history = self._examples, self._run.history()
+        with _averaged_weights(self.model):
+            loss, accuracy = self.model.evaluate(
+                examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
+            )
+            logs |= {"val_loss": loss, "val_accuracy": accuracy}
+            is_best = all(loss < row["val_loss"] for row in history)
+            if self._config.keep == "last" or is_best:
+                network = self.model.get_layer(self._config.model)
+                self._run.save_model(zoo.reading_model(network), self._run.model_path)
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["seconds"] = round(time.perf_counter() - self._started, 2)
+        self._run.write_history([*history, {"epoch": epoch + 1, **logs}])
+        self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
+        examples.train.set_epoch(epoch + 1)
+        self.model.stop_training = _is_over(self._config, self._run)
+
+
+def as_ink(images: np.ndarray) -> np.ndarray:
+    """(n, H, W) uint8, 255 is ink → float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _examples(config: Config, data_dir: Path | None) -> _Examples:
+    whole = data.load(config.data.source, "train", data_dir=data_dir, seed=config.train.seed)
+    if config.data.limit:
+        count = min(config.data.limit, len(whole))
+        whole = whole.take(np.linspace(0, len(whole) - 1, count).astype(np.int64))
+    missing = sorted(set(range(zoo.NUM_CLASSES)) - set(whole.labels.tolist()))
+    if missing:
+        raise ConfigError(
+            f"data.source {config.data.source!r} has no image of {', '.join(map(str, missing))}, "
+            "but each digit from 0 to 9 needs some."
+        )
+    return _Examples(config, whole)
+
+
+def _start(config: Config, run: Run, num_steps: int) -> keras.Model:
+    """The training model, fresh or from the checkpoint; a fresh one is saved at once.
+
+    That first save is what finds a full disk or a read-only folder before the first epoch.
+    """
+    if run.checkpoint_path.exists():
+        return load_model(run.checkpoint_path)
+    train = config.train
+    network = zoo.build_network(train.model)
+    model = zoo.training_model(network, config.augment, train.seed)
+    model.compile(
+        optimizer=_optimizer(train, num_steps),
+        loss=_Loss(label_smoothing=train.label_smoothing),
+        metrics=["accuracy"],
+        steps_per_execution=_STEPS_PER_EXECUTION,
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
+    )
+    run.save_model(model, run.checkpoint_path)
+    return model
+
+
+def _optimizer(train: TrainConfig, num_steps: int) -> keras.optimizers.Optimizer:
+    """Adam or AdamW; the rate rises linearly, then falls along a cosine to 0."""
+    num_warmup = int(train.warmup * num_steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        train.learning_rate / 100 if num_warmup else train.learning_rate,
+        decay_steps=max(num_steps - num_warmup, 1),
+        warmup_target=train.learning_rate if num_warmup else None,
+        warmup_steps=num_warmup,
+    )
+    options: dict[str, Any] = {"learning_rate": rate}
+    if train.weight_average:
+        # The average looks back over at most a tenth of the training, however short that is.
+        momentum = min(train.weight_average, max(1 - 10 / num_steps, 0.0))
+        options |= {"use_ema": True, "ema_momentum": momentum}
+    if train.optimizer == "adamw":
+        return keras.optimizers.AdamW(weight_decay=train.weight_decay, **options)
+    return keras.optimizers.Adam(**options)
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class _Loss(keras.losses.Loss):
+    """Cross-entropy of logits with whole-number labels, smoothed."""
+
+    def __init__(self, label_smoothing: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        classes = y_pred.shape[-1]
+        target = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), classes)
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / classes
+        return keras.ops.categorical_crossentropy(target, y_pred, from_logits=True)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def _is_over(train: TrainConfig, run: Run) -> bool:
+    """Whether the validation loss has not fallen for ``patience`` epochs."""
+    losses = [row["val_loss"] for row in run.history()]
+    return bool(train.patience and losses) and (
+        len(losses) - 1 - losses.index(min(losses)) >= train.patience
+    )
+
+
+def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
+    """Let every random layer draw what follows from seed and epoch, and nothing else."""
+    for number, layer in enumerate(model._flatten_layers()):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign(np.array([seed * 1000 + number, epoch], "uint32"))
+
+
+@contextmanager
+def _averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Put the optimiser's averaged weights in, and the last ones back."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    last = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for weight, value in zip(model.trainable_variables, last, strict=True):
+            weight.assign(value)
+
+
+def _finish(run: Run, examples: _Examples) -> None:
+    """Calibrate what was kept, and draw the curves."""
+    model = run.load_model()
+    logits = model.predict(examples.validation_images, batch_size=512, verbose=0)["logits"]
+    labels = examples.validation_labels
+    temperature = fit_temperature(logits, labels)
+    probabilities = softmax(logits, temperature)
+    dial = fit_dial(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    run.write_json(
+        "calibration.json",
+        {
+            "temperature": temperature,
+            "dial": [vars(setting) for setting in dial],
+            "fitted_on": f"{len(labels)} validation images. {examples.note}",
+        },
+    )
+    save_curves(run)
+
+
+def save_curves(run: Run) -> None:
+    """Draw ``curves.png``: loss and accuracy over the epochs."""
+    from matplotlib.figure import Figure
+
+    rows = run.history()
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, [row[name] for row in rows], label="training, augmented")
+        axes.plot(epochs, [row[f"val_{name}"] for row in rows], label="validation")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    try:
+        with written_whole(run.folder / "curves.png") as part:
+            figure.savefig(part, dpi=120)
+    except OSError as error:
+        raise RunError(f"The curves of {run.folder} cannot be written: {error}.") from error

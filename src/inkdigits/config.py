@@ -1,18 +1,20 @@
-"""The configuration of a training: one definition of a field gives its name, type, default, range and help.
+"""The configuration of a training.
 
-Each section is a frozen dataclass whose fields carry their own rule. A value comes from the
-default, then a TOML file, then ``--set section.field=value``, in that order, and is checked
-when the section is built, before anything expensive starts.
+One definition of a field gives its name, type, default, range and help: each section is a
+frozen dataclass whose fields carry their own rule. A value comes from the default, then a TOML
+file, then ``--set section.field=value``, in that order, and is checked when the section is
+built, before anything expensive starts.
 """
 
 import dataclasses
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 from inkdigits.errors import ConfigError
 
@@ -29,15 +31,19 @@ def _setting(
 ) -> T:
     """A dataclass field that carries its range (both ends allowed) and its help."""
     rule = {"help": help, "low": low, "high": high, "choices": choices}
-    return cast(T, dataclasses.field(default=default, metadata=rule))
+    return dataclasses.field(default=default, metadata=rule)
+
 
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def _checked(section: str, field: dataclasses.Field[Any], kind: type, value: Any) -> Any:
     name, rule = f"{section}.{field.name}", field.metadata
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if kind is float and type(value) is int:
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf if value > 0 else -math.inf
     if type(value) is not kind:
         raise ConfigError(
             f"{name} is {value!r}, but must be {_KINDS[kind]}, such as {_as_toml(field.default)}."
@@ -47,8 +53,8 @@ def _checked(section: str, field: dataclasses.Field[Any], kind: type, value: Any
     too_low = rule["low"] is not None and not value >= rule["low"]  # `not >=` also refuses nan
     too_high = rule["high"] is not None and not value <= rule["high"]
     if too_low or too_high:
-        high = "" if rule["high"] is None else f" and at most {rule['high']:g}"
-        raise ConfigError(f"{name} is {value}, but must be at least {rule['low']:g}{high}.")
+        high = "" if rule["high"] is None else f" and at most {rule['high']}"
+        raise ConfigError(f"{name} is {value}, but must be at least {rule['low']}{high}.")
     return value
 
 
@@ -61,7 +67,7 @@ def _unknown(key: str, prefix: str, known: list[str]) -> str:
 def _parsed(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # not TOML, or a number of thousands of digits
         return text
 
 
@@ -69,7 +75,7 @@ def _as_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON leaves DEL
     return repr(value)
 
 
@@ -125,7 +131,10 @@ class AugmentConfig(_Section):
         0.2, "largest change of size, as a factor above or below 1", low=0, high=0.7
     )
     aspect: float = _setting(
-        0.15, "largest stretch of width against height, as a factor above or below 1", low=0, high=0.7
+        0.15,
+        "largest stretch of width against height, as a factor above or below 1",
+        low=0,
+        high=0.7,
     )
     elastic_px: float = _setting(
         1.2, "standard deviation of the elastic displacement, in pixels of the image", low=0, high=5
@@ -148,9 +157,14 @@ class TrainConfig(_Section):
         0.1, "share of the steps over which the learning rate rises to it", low=0, high=0.9
     )
     weight_decay: float = _setting(1e-2, "decoupled weight decay, of adamw only", low=0, high=1)
-    label_smoothing: float = _setting(0.05, "probability spread over the other classes", low=0, high=0.5)
+    label_smoothing: float = _setting(
+        0.05, "probability spread over the other classes", low=0, high=0.5
+    )
     weight_average: float = _setting(
-        0.999, "decay a step of the averaged weights that are kept; 0 keeps the last ones", low=0, high=0.99999
+        0.995,
+        "decay a step of the averaged weights that are kept; 0 keeps the last ones",
+        low=0,
+        high=0.99999,
     )
     patience: int = _setting(
         0, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0
@@ -183,11 +197,13 @@ class Config:
                 raise ConfigError(_unknown(name, "", list(sections)))
             if not isinstance(section, Mapping):
                 raise ConfigError(
-                    f"{name} is {section!r}, but must be a section: write [{name}] above its fields."
+                    f"{name} is {section!r}, but must be a section: "
+                    f"write [{name}] above its fields."
                 )
-        return cls(
-            **{name: kind.from_mapping(values.get(name, {})) for name, kind in sections.items()}
-        )
+        built: dict[str, Any] = {
+            name: kind.from_mapping(values.get(name, {})) for name, kind in sections.items()
+        }
+        return cls(**built)
 
     @classmethod
     def load(cls, path: Path | None = None, settings: Iterable[str] = ()) -> "Config":
@@ -206,8 +222,10 @@ class Config:
             try:
                 values = tomllib.loads(path.read_text(encoding="utf-8"))
             except OSError as error:
-                raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"The configuration {path} cannot be read: {error.strerror}."
+                ) from error
+            except ValueError as error:  # not TOML, or not UTF-8
                 raise ConfigError(f"The configuration {path} is not TOML: {error}.") from error
         for setting in settings:
             key, equals, text = setting.partition("=")
@@ -223,7 +241,7 @@ class Config:
         return cls.from_mapping(values)
 
     def replace(self, **sections: Mapping[str, Any]) -> "Config":
-        """A copy with some fields of some sections changed: ``config.replace(train={"epochs": 5})``."""
+        """A copy with some fields changed: ``config.replace(train={"epochs": 5})``."""
         values = self.to_mapping()
         for name, changes in sections.items():
             values.setdefault(name, {}).update(changes)

@@ -86,6 +86,11 @@ class MissingExtraError(InkdigitsError):
             f"{what} needs the extra '{extra}', which is not installed. "
             f"Install it with: pip install 'inkdigits[{extra}]'"
         )
+        self.what = what
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.what, self.extra)  # so that it comes whole out of a worker process
 
 
 class Outcome(NamedTuple):

@@ -43,9 +43,7 @@ class Box(NamedTuple):
     def around(cls, boxes: Sequence["Box"]) -> "Box":
         """The smallest box that holds all of the given ones, of which there is at least one."""
         x, y = min(box.x for box in boxes), min(box.y for box in boxes)
-        return cls(
-            x, y, max(box.right for box in boxes) - x, max(box.bottom for box in boxes) - y
-        )
+        return cls(x, y, max(box.right for box in boxes) - x, max(box.bottom for box in boxes) - y)
 
 
 class Alternative(NamedTuple):

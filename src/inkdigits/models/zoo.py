@@ -88,5 +88,5 @@ def multiply_adds(network: keras.Model) -> int:
 
 def _convolution(x: Any, filters: int, *, size: int, strides: int) -> Any:
     x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.BatchNormalization(momentum=0.97)(x)
     return layers.ReLU()(x)

@@ -1,0 +1,225 @@
+"""Make confidence mean what it says, and turn it into a promise about errors."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inkdigits.errors import BadArrayError, ConfigError
+from inkdigits.evaluation.metrics import checked_labels, checked_rows
+
+MAX_ERRORS = (0.02, 0.01, 0.005, 0.002, 0.001)
+ANSWERS_NOTHING = 2.0  # a threshold that no confidence reaches
+
+_TEMPERATURE_LIMIT = 20.0  # and its inverse
+_RISK_OF_A_BROKEN_PROMISE = 0.05
+_NUM_THRESHOLDS = 100
+
+
+@dataclass(frozen=True)
+class DialSetting:
+    """One row of the dial's table.
+
+    Attributes:
+        max_error: the largest share of errors among the answered digits.
+        threshold: a digit is answered when its confidence is at least this; above 1 when
+            the calibration digits cannot support the promise, and nothing is answered.
+        share_answered: of the calibration digits.
+        num_calibration: how many digits the promise rests on.
+    """
+
+    max_error: float
+    threshold: float
+    share_answered: float
+    num_calibration: int
+
+
+def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float32]:
+    """Turn logits into probabilities, without overflow.
+
+    Args:
+        logits: (digits, classes) finite numbers; may hold no digits.
+        temperature: above 1 makes the probabilities less sure, below 1 surer.
+
+    Returns:
+        (digits, classes) float32, computed in float64.
+
+    Raises:
+        BadArrayError: logits of another shape, or not finite.
+        ConfigError: a temperature that is not above 0.
+    """
+    if not 0 < temperature < math.inf:
+        raise ConfigError(f"The temperature is {temperature}, but must be above 0, such as 1.")
+    if np.ndim(logits) == 2 and len(np.asarray(logits)) == 0:
+        return np.zeros(np.shape(logits), np.float32)
+    logits = checked_rows(logits, "logits")
+    powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Find the temperature at which the probabilities fit the labels best.
+
+    The negative log-likelihood is convex in the inverse temperature, so its slope has one
+    zero, which bisection finds.
+
+    Args:
+        logits: (digits, classes) finite numbers, of digits that were not trained on.
+        labels: (digits,) whole numbers, the true classes.
+
+    Returns:
+        the temperature, from 0.05 to 20. The ends are reached only where the data set no
+        limit, as when every digit is read rightly; 1 where every temperature fits alike.
+
+    Raises:
+        BadArrayError: wrong shapes, nan, or labels that are no class.
+
+    Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
+    """
+    rows = checked_rows(logits, "logits")
+    labels = checked_labels(labels, *rows.shape)
+    rows = rows - rows.max(axis=1, keepdims=True)
+    of_truth = rows[np.arange(len(rows)), labels].mean()
+
+    high = math.log(_TEMPERATURE_LIMIT)
+    low = -high
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        powers = np.exp(rows * math.exp(-middle))
+        expected = ((powers * rows).sum(axis=1) / powers.sum(axis=1)).mean()
+        if expected == of_truth:
+            return math.exp(middle)
+        low, high = (low, middle) if expected < of_truth else (middle, high)
+    return math.exp((low + high) / 2)
+
+
+def clopper_pearson_upper(errors: int, count: int, confidence: float = 0.95) -> float:
+    """The exact upper bound of an error rate, from the errors seen.
+
+    Args:
+        errors: how many were wrong.
+        count: out of how many, at least 1.
+        confidence: how often the true rate is at most the bound, in (0, 1); one-sided.
+
+    Raises:
+        ConfigError: numbers that are no count of errors, or no confidence.
+
+    Source: Clopper & Pearson 1934, "The use of confidence or fiducial limits illustrated
+    in the case of the binomial".
+    """
+    if not (0 <= errors <= count and count >= 1 and 0 < confidence < 1):
+        raise ConfigError(
+            f"No bound for {errors} errors of {count} at confidence {confidence}: expected "
+            "0 <= errors <= count, at least 1, and a confidence between 0 and 1, such as 0.95."
+        )
+    if errors == count:
+        return 1.0
+    low, high = errors / count, 1.0
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        if _binomial_cdf(errors, count, middle) > 1 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def fit_dial(
+    confidence: ArrayLike, correct: ArrayLike, max_errors: Sequence[float] = MAX_ERRORS
+) -> list[DialSetting]:
+    """Find, for each error that may be wanted, the threshold that answers most and keeps it.
+
+    The promise of one setting: whoever calibrates like this gets, with a probability of at
+    least 95 %, a threshold at which the share of errors among the answered digits is at most
+    ``max_error``, for digits like those of the calibration. It is a finite-sample promise,
+    from the exact binomial bound; it holds for each setting by itself.
+
+    The thresholds to test are fixed before a label is seen: they let through a given number of
+    calibration digits, from the fewest that could support the promise without an error up to
+    all of them, in even steps. They are tested from strict to lax with the risk of 5 % handed
+    on from each success to the next test. Half of that risk starts at the strictest threshold
+    and half where half of the digits are answered, so that one mislabelled digit among the
+    surest does not silence the dial. Above a threshold taken from the ranks the digits are
+    still a fair sample of all digits above it, so the binomial is exact. Handing the risk on
+    assumes that a laxer threshold does not have fewer errors among the answered.
+
+    Args:
+        confidence: (digits,) in [0, 1], of digits that neither the network nor the
+            temperature was fitted on, if the promise is to be strict.
+        correct: (digits,) bool, whether each was read rightly.
+        max_errors: the errors wanted, each in (0, 1).
+
+    Returns:
+        a setting for each of ``max_errors``, in their order.
+
+    Raises:
+        BadArrayError: arrays of other shapes, no digits, or a confidence outside [0, 1].
+        ConfigError: an error wanted that is not between 0 and 1.
+
+    Source: Angelopoulos et al. 2021, "Learn then test" (fixed-sequence testing with several
+    starts); Wiens 2003 (handing the risk on); Geifman & El-Yaniv 2017 (bounded selective
+    risk); Clopper & Pearson 1934.
+    """
+    # The precision of probabilities: a threshold is compared with them as it is found here.
+    sureness = np.asarray(confidence).astype(np.float32)
+    right = np.asarray(correct)
+    if sureness.ndim != 1 or sureness.size == 0 or right.shape != sureness.shape:
+        raise BadArrayError(
+            f"confidence has shape {sureness.shape} and correct {right.shape}, "
+            "but both must be (digits,), with at least one digit."
+        )
+    if right.dtype != np.bool_ or not ((sureness >= 0) & (sureness <= 1)).all():
+        raise BadArrayError(
+            f"correct is {right.dtype} and confidence goes from {sureness.min():g} to "
+            f"{sureness.max():g}, but correct must be bool, and confidence lie in 0 to 1."
+        )
+    for max_error in max_errors:
+        if not 0 < max_error < 1:
+            raise ConfigError(
+                f"max_error is {max_error}, but must be above 0 and below 1, such as 0.002."
+            )
+    order = np.argsort(-sureness, kind="stable")
+    sureness, errors = sureness[order], np.cumsum(~right[order])
+    return [_setting(sureness, errors, max_error) for max_error in max_errors]
+
+
+def _setting(
+    sureness: NDArray[np.float32], errors: NDArray[np.int64], max_error: float
+) -> DialSetting:
+    """Test the thresholds for one error; the digits come with the surest first."""
+    count = len(sureness)
+    half_risk = _RISK_OF_A_BROKEN_PROMISE / 2
+    fewest = math.ceil(math.log(half_risk) / math.log1p(-max_error))
+    ranks = np.unique(np.linspace(fewest, count, _NUM_THRESHOLDS).astype(int))
+    if fewest > count:
+        return DialSetting(max_error, ANSWERS_NOTHING, 0.0, count)
+    half = int(np.searchsorted(ranks, count / 2))
+
+    threshold, num_answered, risk = ANSWERS_NOTHING, 0, half_risk
+    for position, rank in enumerate(ranks):
+        if position == half:
+            risk += half_risk
+        if risk == 0:
+            continue
+        # Answered is what lies strictly above the digit after the rank: see fit_dial.
+        beyond = sureness[rank] if rank < count else None
+        answered = count if beyond is None else int(np.searchsorted(-sureness, -beyond))
+        if answered and _binomial_cdf(int(errors[answered - 1]), answered, max_error) <= risk:
+            num_answered = answered
+            threshold = 0.0 if beyond is None else float(np.nextafter(beyond, np.float32(2)))
+        else:
+            risk = 0.0
+    return DialSetting(max_error, threshold, num_answered / count, count)
+
+
+def _binomial_cdf(successes: int, count: int, probability: float) -> float:
+    """P(X <= successes) of a binomial, summed in log space; 0 < probability < 1."""
+    k = np.arange(1, successes + 1)
+    log_choose = np.cumsum(np.log(count - k + 1) - np.log(k))
+    rest = math.log1p(-probability)
+    log_terms = log_choose + k * (math.log(probability) - rest)
+    terms = np.concatenate(([0.0], log_terms)) + count * rest
+    top = terms.max()
+    return float(min(1.0, math.exp(top) * np.exp(terms - top).sum()))

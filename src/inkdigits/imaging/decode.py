@@ -1,0 +1,286 @@
+"""Pixels from whatever was given: a path, bytes, an array or a Pillow image.
+
+Pillow is imported only where it is needed, because a cold start pays for it.
+"""
+
+import io
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import (
+    BadArrayError,
+    ImageTooLargeError,
+    MissingInputError,
+    UnreadableImageError,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 120_000_000
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
+)
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
+
+Pixels: TypeAlias = NDArray[np.uint8]
+Source: TypeAlias = "str | Path | bytes | NDArray[Any] | Image"
+
+
+def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Turn a picture into 8-bit grey or RGB pixels, the way up that it was taken.
+
+    PNG, JPEG, BMP, TIFF, WebP and GIF are read, the first frame or page of each; EXIF orientation
+    is applied and transparency is laid on white. An array holds brightness: any whole numbers
+    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth (true is white).
+
+    Args:
+        source: a path, the bytes of a file, an array (H, W), (H, W, 1), (H, W, 3) RGB or
+            (H, W, 4) RGBA, or a Pillow image. Not modified.
+        max_pixels: more than this many are refused, before any of them is decoded.
+
+    Returns:
+        (H, W) or (H, W, 3) RGB uint8.
+
+    Raises:
+        MissingInputError: no such file, or it is a folder.
+        UnreadableImageError: empty, truncated, or not an image.
+        ImageTooLargeError: more than ``max_pixels``.
+        BadArrayError: an array of the wrong shape, dtype or range.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_file(io.BytesIO(source), "The picture", max_pixels)
+    if isinstance(source, str | Path):
+        return _from_path(Path(source), max_pixels)
+    pillow = sys.modules.get("PIL.Image")  # who gives a Pillow image has imported it
+    if pillow is not None and isinstance(source, pillow.Image):
+        return _from_pillow(source, "The picture", max_pixels)
+    raise BadArrayError(
+        f"A {type(source).__name__} is no picture. "
+        "Give a path, bytes, a NumPy array or a Pillow image."
+    )
+
+
+def image_files(path: str | Path) -> list[Path]:
+    """List the pictures that a path stands for: itself, or those right inside the folder.
+
+    Args:
+        path: a file of any name, or a folder, whose hidden files and sub-folders are left out.
+
+    Returns:
+        At least one path, sorted by name.
+
+    Raises:
+        MissingInputError: nothing is there, or a folder without images.
+    """
+    path = Path(path)
+    if not _exists(path):
+        raise MissingInputError(f"There is no {path}. Check the name and the folder.")
+    if not path.is_dir():
+        return [path]
+    try:
+        found = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in IMAGE_SUFFIXES
+            and not file.name.startswith(".")
+            and file.is_file()
+        )
+    except OSError as error:
+        raise MissingInputError(f"The folder {path} cannot be listed: {error}.") from error
+    if not found:
+        known = " ".join(sorted(IMAGE_SUFFIXES))
+        raise MissingInputError(f"The folder {path} holds no image. Looked for: {known}.")
+    return found
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a null character
+        return False
+
+
+def _from_path(path: Path, max_pixels: int) -> Pixels:
+    if not _exists(path):
+        raise MissingInputError(f"There is no file {path}. Check the name and the folder.")
+    if path.is_dir():
+        raise MissingInputError(f"{path} is a folder, not a picture. Name a file in it.")
+    try:
+        with path.open("rb") as file:
+            return _from_file(file, str(path), max_pixels)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnreadableImageError(f"{path} cannot be opened: {reason}.") from error
+
+
+def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
+    if not file.read(1):
+        raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
+    file.seek(0)
+    from PIL import Image, UnidentifiedImageError
+
+    with _QUIET:
+        try:
+            with Image.open(file, formats=_FORMATS) as image:
+                return _from_pillow(image, name, max_pixels)
+        except UnidentifiedImageError as error:
+            raise UnreadableImageError(
+                f"{name} is not an image that can be read. Expected: {', '.join(_FORMATS)}."
+            ) from error
+        except Image.DecompressionBombError as error:
+            raise ImageTooLargeError(
+                f"{name} claims far more pixels than the limit of {max_pixels:,}. Scale it down."
+            ) from error
+        except MemoryError as error:
+            raise ImageTooLargeError(f"{name} does not fit into memory. Scale it down.") from error
+        except (UnreadableImageError, ImageTooLargeError, BadArrayError):
+            raise
+        except Exception as error:  # a decoder fed with garbage raises whatever it likes
+            raise UnreadableImageError(
+                f"{name} is truncated or damaged ({str(error).rstrip('.')}). Copy or save it again."
+            ) from error
+
+
+def _from_pillow(image: "Image", name: str, max_pixels: int) -> Pixels:
+    width, height = image.size
+    _check_size(width, height, name, max_pixels)
+    image.load()
+    pixels = _brightness(image)
+    return np.ascontiguousarray(_upright(pixels, _orientation(image)))
+
+
+def _brightness(image: "Image") -> Pixels:
+    """The pixels of any of Pillow's modes, transparency laid on white."""
+    if image.mode[0] in "IF":  # 16 and 32 bit
+        array = np.asarray(image)
+        is_16_bit = image.mode.startswith("I")
+        return _scaled(array.astype(np.int64) if is_16_bit else array)
+    if image.has_transparency_data:
+        is_grey = image.mode in ("1", "L", "LA", "La")
+        return _on_white(np.asarray(image.convert("RGBA")), is_grey=is_grey)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if image.mode == "LAB":  # Pillow has no way from it to RGB without a colour profile
+        return np.asarray(image.getchannel("L"))
+    return np.asarray(image.convert("RGB"))
+
+
+def _on_white(rgba: Pixels, *, is_grey: bool) -> Pixels:
+    """Lay RGBA on white, or on black if nothing can be seen on white."""
+    colour, alpha = rgba[..., :3], rgba[..., 3:].astype(np.uint32)
+    if is_grey:
+        colour, alpha = colour[..., 0], alpha[..., 0]
+    seen = colour * alpha
+    paper = 255 * (255 - alpha)
+    on_white = seen + paper
+    if on_white.size and on_white.min() == on_white.max() and alpha.min() < alpha.max():
+        on_white = seen
+    return ((on_white + 127) // 255).astype(np.uint8)
+
+
+def _orientation(image: "Image") -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # noqa: BLE001 - damaged EXIF is no reason to refuse good pixels
+        return 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo one of EXIF's eight orientations."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _from_array(array: NDArray[Any], max_pixels: int) -> Pixels:
+    shape = array.shape
+    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
+        raise BadArrayError(
+            f"An array of shape {shape} is no picture. "
+            "Expected (H, W), (H, W, 3) RGB or (H, W, 4) RGBA; give a batch one by one."
+        )
+    if 0 in shape:
+        raise BadArrayError(f"An array of shape {shape} holds no pixel.")
+    _check_size(shape[1], shape[0], "The array", max_pixels)
+    pixels = _scaled(array)
+    if pixels.ndim == 3 and shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.ndim == 3 and shape[2] == 4:
+        pixels = _on_white(pixels, is_grey=False)
+    return np.ascontiguousarray(pixels)
+
+
+def _scaled(array: NDArray[Any]) -> Pixels:
+    """Brightness of any dtype as 0 to 255."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind not in "iuf":
+        raise BadArrayError(
+            f"An array of dtype {array.dtype} is no picture. Expected uint8, uint16, bool or float."
+        )
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise BadArrayError("The array holds NaN or infinity. Expected 0 to 1, or 0 to 255.")
+    is_float = array.dtype.kind == "f"
+    if low < 0 or high > (255 if is_float else 65_535):
+        raise BadArrayError(
+            f"The array holds {low:g} to {high:g}. "
+            "Expected 0 to 255, 0 to 1 as floats, or 0 to 65,535 as whole numbers."
+        )
+    if is_float:
+        factor = 255.0 if high <= 1 else 1.0
+        light = array.astype(np.float32) * np.float32(factor)
+        return np.asarray(np.rint(light), np.uint8)
+    if high <= 255:
+        return array.astype(np.uint8)
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageTooLargeError(
+            f"{name} has {width:,} × {height:,} pixels, more than the limit of {max_pixels:,}. "
+            "Scale it down."
+        )
+    if width * height == 0:
+        raise UnreadableImageError(f"{name} has {width} × {height} pixels: nothing to read.")
+
+
+class _Quiet:
+    """Silence warnings while any thread decodes; ``catch_warnings`` alone is not thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._num_inside == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._num_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if self._num_inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()

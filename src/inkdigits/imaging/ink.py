@@ -1,0 +1,180 @@
+"""Ink from pixels: the paper and its shadows removed, the strokes kept as they are, soft.
+
+``ink`` is float32 in [0, 1]; 1 is a stroke and 0 is paper, whatever the picture's polarity.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import BadArrayError
+
+Ink = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+_PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
+_DIGIT_AREA_PX = 512 * 512
+_POLARITY_AREA_PX = 200 * 200
+_PAPER_AREA_PX = 400 * 400
+_WIDEST_PAGE_STROKE = 1 / 8  # of the longer side
+_WIDEST_DIGIT_STROKE = 0.6
+_DARKEST_PAPER = np.uint8(24)  # in darker places, noise would pass for ink
+_SAMPLE_PX = 250_000  # enough for the statistics of a page
+_NOISE_MARGIN = 4.0  # standard deviations of the paper's noise
+_MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
+_FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
+
+
+def page_ink(page: Pixels) -> Ink:
+    """Leave only the strokes of a page.
+
+    Args:
+        page: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
+
+    Returns:
+        (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
+    """
+    page = _shrunk(page, _PAGE_AREA_PX)
+    dark = 255 - page if _is_light_on_dark(page) else page
+    return _dark_ink(dark, round(max(page.shape[:2]) * _WIDEST_PAGE_STROKE))
+
+
+def digit_ink(picture: Pixels) -> Ink:
+    """Leave only the strokes of a picture that holds one digit, however large in it.
+
+    Args:
+        picture: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
+
+    Returns:
+        (h, w) float32 in [0, 1]; a picture of more than 512 × 512 pixels comes out smaller.
+    """
+    picture = _shrunk(picture, _DIGIT_AREA_PX)
+    grey = _grey(picture)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ground = float(np.median(border))
+    is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground
+    dark = picture if is_dark_on_light else 255 - picture
+    return _dark_ink(dark, round(max(picture.shape[:2]) * _WIDEST_DIGIT_STROKE))
+
+
+def digits_ink(images: Pixels) -> Ink:
+    """Leave only the strokes of many small pictures, each of one digit on even ground.
+
+    Polarity is settled by each image's own border. Ink of full contrast on an even ground is
+    only divided by 255, so that MNIST's images stay exactly what they are.
+
+    Args:
+        images: (n, H, W) uint8. Not modified.
+
+    Returns:
+        (n, H, W) float32 in [0, 1].
+
+    Raises:
+        BadArrayError: not three axes, or not uint8.
+    """
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise BadArrayError(
+            f"A batch of shape {images.shape} and dtype {images.dtype} came. "
+            "Expected (n, H, W) uint8."
+        )
+    n, height, width = images.shape
+    if images.size == 0:
+        return np.zeros(images.shape, np.float32)
+    border = np.concatenate(
+        [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1
+    )
+    middle = border.shape[1] // 2
+    ground = np.partition(border, middle, axis=1)[:, middle].astype(np.int16)  # (n,)
+    flat = images.reshape(n, height * width)
+    lowest, highest = flat.min(axis=1).astype(np.int16), flat.max(axis=1).astype(np.int16)
+    is_dark_on_light = ground - lowest > highest - ground
+    flip = np.where(is_dark_on_light, np.uint8(255), np.uint8(0))
+    ground = np.where(is_dark_on_light, 255 - ground, ground)
+    span = np.where(is_dark_on_light, 255 - lowest, highest) - ground  # (n,)
+    light = (flat ^ flip[:, None]).astype(np.float32)
+    scale = np.where(span >= 255 * _FULL_CONTRAST, np.maximum(255 - ground, 1), span)
+    scale = np.where(span < 255 * _MIN_CONTRAST, np.inf, scale)
+    ink = (light - ground[:, None].astype(np.float32)) / scale[:, None].astype(np.float32)
+    np.clip(ink, 0, 1, out=ink)
+    return ink.reshape(images.shape)
+
+
+def _shrunk(picture: Pixels, area_px: int) -> Pixels:
+    height, width = picture.shape[:2]
+    scale = (area_px / (height * width)) ** 0.5
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _grey(picture: Pixels) -> Pixels:
+    if picture.ndim == 2:
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _is_light_on_dark(page: Pixels) -> bool:
+    """Whether what stands out from its wider surroundings is mostly lighter than they are."""
+    small = _grey(_shrunk(page, _POLARITY_AREA_PX))
+    reach = max(1, max(small.shape) // 4)
+    padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
+    surroundings = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
+    above = small.astype(np.float32) - surroundings
+    noise = _NOISE_MARGIN * _spread(above)
+    lighter = np.maximum(above - noise, 0).sum()
+    darker = np.maximum(-above - noise, 0).sum()
+    return bool(lighter > darker)
+
+
+def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
+    """The ink of a picture whose strokes are darker than its paper."""
+    return _stretched(_absorbed(picture, _paper(picture, widest_stroke_px)))
+
+
+def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
+    """The picture without anything dark that is narrower than ``widest_stroke_px``, in small.
+
+    The border is continued outwards, so that a rim, or a table beside the paper, counts as paper.
+    """
+    small = cv2.medianBlur(_shrunk(picture, _PAPER_AREA_PX), 3)
+    size = max(3, round(widest_stroke_px * small.shape[1] / picture.shape[1]) | 1)
+    padded = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_REPLICATE)
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
+    softness = size // 4 | 1
+    soft = cv2.blur(closed, (softness, softness))[size:-size, size:-size]
+    return np.maximum(np.asarray(soft, np.uint8), _DARKEST_PAPER)
+
+
+def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
+    """The share of the paper's light that each pixel lacks, in the channel that lacks most."""
+    height, width = picture.shape[:2]
+    share = np.zeros((height, width), np.float32)
+    for channel, light in zip(_channels(picture), _channels(paper), strict=True):
+        whole = cv2.resize(light.astype(np.float32), (width, height))  # linear
+        left = cv2.divide(channel, whole, dtype=cv2.CV_32F)
+        share = np.maximum(share, np.subtract(1, left, out=left), out=share)
+    return share
+
+
+def _channels(picture: Pixels) -> list[Pixels]:
+    return [picture] if picture.ndim == 2 else [picture[..., index] for index in range(3)]
+
+
+def _stretched(absorbed: Ink) -> Ink:
+    """Take paper and its noise to 0 and strokes to 1, linearly; all to 0 if there are none."""
+    step = 1 if absorbed.size < _SAMPLE_PX else int((absorbed.size / _SAMPLE_PX) ** 0.5) + 1
+    sample = absorbed[::step, ::step]
+    floor = float(np.median(sample)) + _NOISE_MARGIN * _spread(sample)
+    peak = float(np.quantile(sample, 0.9999))
+    if peak - floor < _MIN_CONTRAST:
+        return np.zeros(absorbed.shape, np.float32)
+    full = float(np.median(sample[sample > (floor + peak) / 2]))
+    ink = (absorbed - floor) / np.float32(full - floor)
+    return np.clip(ink, 0, 1, out=ink)
+
+
+def _spread(values: Ink) -> float:
+    """A standard deviation that strokes and other outliers do not change."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

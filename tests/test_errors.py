@@ -1,4 +1,4 @@
-"""The errors: the tree that is drawn is the tree that is, and each error means something outside."""
+"""The tree that is drawn is the tree that is, and each error means something outside Python."""
 
 import copy
 import pickle

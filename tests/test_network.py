@@ -28,7 +28,10 @@ def test_no_page_is_fetched():
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_server_of_the_test_itself_is_reached(host):
+    def answer(server: socket.socket) -> None:
+        server.accept()[0].close()
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=lambda: server.accept()[0].close()).start()
+        threading.Thread(target=answer, args=(server,)).start()
         with socket.create_connection((host, server.getsockname()[1]), timeout=5) as client:
             assert client.recv(1) == b""

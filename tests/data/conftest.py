@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import hashlib
 import os
@@ -36,14 +37,17 @@ class TinyMnist(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest):
-    """Only tests of the full MNIST see the data of whoever runs them."""
+    """Only tests of the full MNIST see the data of whoever runs them, and none sees a proxy."""
+    for variable in list(os.environ):
+        if variable.lower().endswith("_proxy"):
+            monkeypatch.delenv(variable)
     if request.node.get_closest_marker("mnist"):
         return
     monkeypatch.delenv("INKDIGITS_DATA_DIR", raising=False)
     monkeypatch.setattr(mnist, "cache_dir", lambda: tmp_path / "cache")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def full_mnist() -> Path:
     """The folder of the full MNIST's files."""
     found = [report.path for report in mnist.describe()]
@@ -56,7 +60,7 @@ def full_mnist() -> Path:
 
 @pytest.fixture
 def tiny_mnist(monkeypatch: pytest.MonkeyPatch) -> TinyMnist:
-    """A MNIST of 20 training and 10 test images, built with struct, in the place of the real one."""
+    """20 training and 10 test images, built with struct, in the place of the real MNIST."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (30, 28, 28), dtype=np.uint8)
     labels = np.tile(np.arange(10, dtype=np.uint8), 3)
@@ -87,11 +91,8 @@ def tiny_mnist(monkeypatch: pytest.MonkeyPatch) -> TinyMnist:
 
 
 @pytest.fixture
-def served(tiny_mnist: TinyMnist, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """A server on this machine: good/, garbage/, cut/, slow/, silent/, endless/; all else is 404."""
-    for variable in list(os.environ):
-        if variable.lower().endswith("_proxy"):
-            monkeypatch.delenv(variable)
+def served(tiny_mnist: TinyMnist) -> Iterator[Served]:
+    """A server on this machine, with a folder for each behaviour that it knows."""
     log: list[str] = []
     closing = threading.Event()
 
@@ -112,10 +113,8 @@ def served(tiny_mnist: TinyMnist, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
             if behaviour != "endless":
                 self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            try:
+            with contextlib.suppress(OSError):  # the client had enough
                 self.send(behaviour, content)
-            except OSError:  # the client had enough
-                pass
 
         def send(self, behaviour: str, content: bytes) -> None:
             if behaviour == "cut":

@@ -20,7 +20,7 @@ from inkdigits.imaging.ink import digit_ink, digits_ink
 CANVAS_PX = 56  # side of the square that pictures of many sizes are fitted into
 _DIGIT_PX = 40  # longer side of the ink in it
 _KEPT_PX = 64  # images of at most this side are stacked as they are
-_FAINTEST_INK = 0.1  # what is fainter does not widen the box around the ink
+_FAINTEST_INK = 0.2  # what is fainter, such as noise in a shadow, does not widen the box
 _BATCH = 256
 
 Pixels = npt.NDArray[np.uint8]

@@ -251,11 +251,11 @@ def _report(file: SourceFile, data_dir: Path | None) -> FileReport:
     if path is None:
         without = "" if file != WRITERS else "Without it, validation cannot be by writer. "
         return FileReport(file.name, None, None, False, without + _GET_IT)
+    size_bytes = path.stat().st_size
     try:
-        size_bytes = path.stat().st_size
         _read_at(path, file)
-    except (DataError, OSError) as error:
-        return FileReport(file.name, path, None, False, str(error))
+    except DataError as error:
+        return FileReport(file.name, path, size_bytes, False, str(error))
     return FileReport(file.name, path, size_bytes, True, "")
 
 

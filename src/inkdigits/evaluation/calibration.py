@@ -56,7 +56,10 @@ def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float32]:
         return np.zeros(np.shape(logits), np.float32)
     logits = checked_rows(logits, "logits")
     powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(
+        np.float32
+    )
+    return probabilities
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -138,12 +141,12 @@ def fit_dial(
 
     The thresholds to test are fixed before a label is seen: they let through a given number of
     calibration digits, from the fewest that could support the promise without an error up to
-    all of them, in even steps. They are tested from strict to lax with the risk of 5 % handed
-    on from each success to the next test. Half of that risk starts at the strictest threshold
-    and half where half of the digits are answered, so that one mislabelled digit among the
-    surest does not silence the dial. Above a threshold taken from the ranks the digits are
-    still a fair sample of all digits above it, so the binomial is exact. Handing the risk on
-    assumes that a laxer threshold does not have fewer errors among the answered.
+    all of them, in even steps. They are tested from strict to lax, each success handing the
+    risk of a broken promise, 5 %, on to the next. Half of it starts at the strictest threshold
+    and half in the middle, so that one mislabelled digit among the surest does not silence
+    the dial. Above a threshold taken from the ranks, the digits are still a fair sample of all
+    digits above it, so the binomial bound is exact. Handing the risk on assumes that a laxer
+    threshold never has a smaller share of errors.
 
     Args:
         confidence: (digits,) in [0, 1], of digits that neither the network nor the
@@ -181,34 +184,39 @@ def fit_dial(
                 f"max_error is {max_error}, but must be above 0 and below 1, such as 0.002."
             )
     order = np.argsort(-sureness, kind="stable")
-    sureness, errors = sureness[order], np.cumsum(~right[order])
-    return [_setting(sureness, errors, max_error) for max_error in max_errors]
+    doubt, errors = -sureness[order], np.cumsum(~right[order])
+    return [_setting(doubt, errors, max_error) for max_error in max_errors]
 
 
 def _setting(
-    sureness: NDArray[np.float32], errors: NDArray[np.int64], max_error: float
+    doubt: NDArray[np.float32], errors: NDArray[np.int64], max_error: float
 ) -> DialSetting:
-    """Test the thresholds for one error; the digits come with the surest first."""
-    count = len(sureness)
+    """Test the thresholds for one error.
+
+    Args:
+        doubt: (digits,) the negative of the confidence, ascending.
+        errors: (digits,) how many are wrong up to each digit.
+        max_error: the error wanted.
+    """
+    count = len(doubt)
     half_risk = _RISK_OF_A_BROKEN_PROMISE / 2
     fewest = math.ceil(math.log(half_risk) / math.log1p(-max_error))
-    ranks = np.unique(np.linspace(fewest, count, _NUM_THRESHOLDS).astype(int))
     if fewest > count:
         return DialSetting(max_error, ANSWERS_NOTHING, 0.0, count)
-    half = int(np.searchsorted(ranks, count / 2))
+    ranks = np.unique(np.linspace(fewest, count, _NUM_THRESHOLDS).astype(int))
 
-    threshold, num_answered, risk = ANSWERS_NOTHING, 0, half_risk
+    threshold, num_answered, risk = ANSWERS_NOTHING, 0, 0.0
     for position, rank in enumerate(ranks):
-        if position == half:
-            risk += half_risk
+        risk += half_risk * ((position == 0) + (position == len(ranks) // 2))
         if risk == 0:
             continue
-        # Answered is what lies strictly above the digit after the rank: see fit_dial.
-        beyond = sureness[rank] if rank < count else None
-        answered = count if beyond is None else int(np.searchsorted(-sureness, -beyond))
+        if rank < count:  # answer what is surer than the digit after the rank: see fit_dial
+            answered = int(np.searchsorted(doubt, doubt[rank]))
+            candidate = float(np.nextafter(-doubt[rank], np.float32(2)))
+        else:
+            answered, candidate = count, 0.0
         if answered and _binomial_cdf(int(errors[answered - 1]), answered, max_error) <= risk:
-            num_answered = answered
-            threshold = 0.0 if beyond is None else float(np.nextafter(beyond, np.float32(2)))
+            num_answered, threshold = answered, candidate
         else:
             risk = 0.0
     return DialSetting(max_error, threshold, num_answered / count, count)

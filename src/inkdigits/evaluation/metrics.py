@@ -28,7 +28,7 @@ class Reliability(NamedTuple):
 
     confidence: Floats  # mean of the bin
     accuracy: Floats
-    count: Ints
+    num_digits: Ints
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,7 +96,7 @@ def measure(probabilities: ArrayLike, labels: ArrayLike) -> Metrics:
 
     truth = np.eye(num_classes)[labels]  # (digits, classes)
     bins = _reliability(probabilities, labels, NUM_BINS)
-    gaps = np.abs(bins.confidence - bins.accuracy)[bins.count > 0]
+    gaps = np.abs(bins.confidence - bins.accuracy)[bins.num_digits > 0]
     return Metrics(
         count=count,
         correct=correct,
@@ -104,7 +104,7 @@ def measure(probabilities: ArrayLike, labels: ArrayLike) -> Metrics:
         accuracy_interval=wilson_interval(correct, count),
         loss=float(-np.log(np.maximum(probabilities[truth == 1], _SMALLEST)).mean()),
         brier=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
-        ece=float(gaps @ bins.count[bins.count > 0] / count),
+        ece=float(gaps @ bins.num_digits[bins.num_digits > 0] / count),
         aurc=float(_risk_coverage(probabilities, labels)[1].mean()),
         per_class=_per_class(confusion),
         confusion=confusion,
@@ -253,7 +253,7 @@ def _reliability(probabilities: Floats, labels: Ints, num_bins: int) -> Reliabil
     return Reliability(
         confidence=np.bincount(index, confidence, num_bins) / whole,
         accuracy=np.bincount(index, right, num_bins) / whole,
-        count=count.astype(np.int64),
+        num_digits=count.astype(np.int64),
     )
 
 

@@ -15,12 +15,12 @@ Pixels = NDArray[np.uint8]
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
 _POLARITY_AREA_PX = 200 * 200
+_MAX_REACH_PX = 100  # OpenCV's median takes no larger windows
 _PAPER_AREA_PX = 400 * 400
-_WIDEST_PAGE_STROKE = 1 / 8  # of the longer side
-_WIDEST_DIGIT_STROKE = 0.6
-_DARKEST_PAPER = np.uint8(24)  # in darker places, noise would pass for ink
+_DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink
 _SAMPLE_PX = 250_000  # enough for the statistics of a page
 _NOISE_MARGIN = 4.0  # standard deviations of the paper's noise
+_MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -36,7 +36,8 @@ def page_ink(page: Pixels) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
-    return _dark_ink(dark, round(max(page.shape[:2]) * _WIDEST_PAGE_STROKE))
+    height, width = page.shape[:2]
+    return _dark_ink(dark, round(min(max(height, width) / 8, min(height, width) / 2)))
 
 
 def digit_ink(picture: Pixels) -> Ink:
@@ -54,7 +55,8 @@ def digit_ink(picture: Pixels) -> Ink:
     ground = float(np.median(border))
     is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground
     dark = picture if is_dark_on_light else 255 - picture
-    return _dark_ink(dark, round(max(picture.shape[:2]) * _WIDEST_DIGIT_STROKE))
+    height, width = grey.shape
+    return _dark_ink(dark, round(min(max(height, width) * 0.6, min(height, width) * 1.5)))
 
 
 def digits_ink(images: Pixels) -> Ink:
@@ -84,19 +86,21 @@ def digits_ink(images: Pixels) -> Ink:
         [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1
     )
     middle = border.shape[1] // 2
-    ground = np.partition(border, middle, axis=1)[:, middle].astype(np.int16)  # (n,)
+    ground = np.partition(border, middle, axis=1)[:, middle].astype(np.int64)  # (n,)
     flat = images.reshape(n, height * width)
-    lowest, highest = flat.min(axis=1).astype(np.int16), flat.max(axis=1).astype(np.int16)
-    is_dark_on_light = ground - lowest > highest - ground
-    flip = np.where(is_dark_on_light, np.uint8(255), np.uint8(0))
+    below, above = ground - flat.min(axis=1), flat.max(axis=1) - ground
+    is_dark_on_light = below > above
     ground = np.where(is_dark_on_light, 255 - ground, ground)
-    span = np.where(is_dark_on_light, 255 - lowest, highest) - ground  # (n,)
-    light = (flat ^ flip[:, None]).astype(np.float32)
-    scale = np.where(span >= 255 * _FULL_CONTRAST, np.maximum(255 - ground, 1), span)
-    scale = np.where(span < 255 * _MIN_CONTRAST, np.inf, scale)
-    ink = (light - ground[:, None].astype(np.float32)) / scale[:, None].astype(np.float32)
-    np.clip(ink, 0, 1, out=ink)
-    return ink.reshape(images.shape)
+    span = np.maximum(below, above).astype(np.float32)
+    span[span < 255 * _MIN_CONTRAST] = np.inf
+    is_full = np.isfinite(span) & (span >= 255 * _FULL_CONTRAST)
+    full = np.where(is_full, 255 - ground, span)
+    light = flat ^ np.where(is_dark_on_light, 255, 0).astype(np.uint8)[:, None]
+    paper = ground.astype(np.uint8)[:, None]
+    light = np.maximum(light, paper, out=light)
+    light -= paper
+    ink = np.divide(light, full.astype(np.float32)[:, None], dtype=np.float32)
+    return np.asarray(ink.reshape(images.shape), np.float32)
 
 
 def _shrunk(picture: Pixels, area_px: int) -> Pixels:
@@ -117,7 +121,7 @@ def _grey(picture: Pixels) -> Pixels:
 def _is_light_on_dark(page: Pixels) -> bool:
     """Whether what stands out from its wider surroundings is mostly lighter than they are."""
     small = _grey(_shrunk(page, _POLARITY_AREA_PX))
-    reach = max(1, max(small.shape) // 4)
+    reach = min(max(1, max(small.shape) // 4), _MAX_REACH_PX)
     padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
     surroundings = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
     above = small.astype(np.float32) - surroundings
@@ -140,11 +144,10 @@ def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
     small = cv2.medianBlur(_shrunk(picture, _PAPER_AREA_PX), 3)
     size = max(3, round(widest_stroke_px * small.shape[1] / picture.shape[1]) | 1)
     padded = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_REPLICATE)
-    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, kernel)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))
     softness = size // 4 | 1
-    soft = cv2.blur(closed, (softness, softness))[size:-size, size:-size]
-    return np.maximum(np.asarray(soft, np.uint8), _DARKEST_PAPER)
+    soft = cv2.blur(closed, (softness, softness))
+    return np.asarray(soft[size:-size, size:-size], np.uint8)
 
 
 def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
@@ -153,8 +156,9 @@ def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
     share = np.zeros((height, width), np.float32)
     for channel, light in zip(_channels(picture), _channels(paper), strict=True):
         whole = cv2.resize(light.astype(np.float32), (width, height))  # linear
-        left = cv2.divide(channel, whole, dtype=cv2.CV_32F)
-        share = np.maximum(share, np.subtract(1, left, out=left), out=share)
+        missing = cv2.subtract(whole, channel, dtype=cv2.CV_32F)
+        cv2.divide(missing, np.maximum(whole, _DARKEST_PAPER), missing)
+        np.maximum(share, missing, out=share)
     return share
 
 
@@ -166,11 +170,13 @@ def _stretched(absorbed: Ink) -> Ink:
     """Take paper and its noise to 0 and strokes to 1, linearly; all to 0 if there are none."""
     step = 1 if absorbed.size < _SAMPLE_PX else int((absorbed.size / _SAMPLE_PX) ** 0.5) + 1
     sample = absorbed[::step, ::step]
+    if np.median(sample) > _MOSTLY_INK:
+        sample = sample[sample < _MOSTLY_INK]
     floor = float(np.median(sample)) + _NOISE_MARGIN * _spread(sample)
-    peak = float(np.quantile(sample, 0.9999))
+    peak = float(cv2.blur(absorbed, (3, 3)).max())  # a dead pixel is no stroke
     if peak - floor < _MIN_CONTRAST:
         return np.zeros(absorbed.shape, np.float32)
-    full = float(np.median(sample[sample > (floor + peak) / 2]))
+    full = float(np.quantile(absorbed[absorbed > (floor + peak) / 2], 0.9))
     ink = (absorbed - floor) / np.float32(full - floor)
     return np.clip(ink, 0, 1, out=ink)
 

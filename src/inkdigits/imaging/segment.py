@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inkdigits.imaging.ink import Ink
 from inkdigits.reading import Box
 
-_WEAK, _STRONG = 0.25, 0.45  # a mark is what is above weak, and is above strong somewhere
+_WEAK, _STRONG = 0.25, 0.4  # a mark is what is above weak, and is above strong somewhere
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
 _MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
 

@@ -16,7 +16,7 @@ BOX_SIZE_PX = 20
 # Centre of mass in pixel edges: MNIST puts it nearest to the middle of pixel 14, which is 14.5.
 _CENTRE_PX = 14.5
 # Fainter than this share of the darkest pixel does not stretch the bounding box.
-_EDGE = 0.1
+_EDGE = 0.2
 _TINY = 1e-6
 
 
@@ -85,9 +85,10 @@ def _kernel(mass: Any, start: Any, step: Any) -> Any:
     centre = ops.sum(mass * (position + 0.5), axis=1, keepdims=True) / total
     offset = ops.round(_CENTRE_PX - (centre - start) / step)  # (n, 1) glyph pixel of `start`
     glyph_pixel = ops.reshape(ops.arange(GLYPH_SIZE_PX, dtype="float32"), (1, GLYPH_SIZE_PX, 1))
-    middle = start[:, :, None] + (glyph_pixel + 0.5 - offset[:, :, None]) * step[:, :, None]
-    width = ops.maximum(step, 1.0)[:, :, None]  # never narrower than a pixel: this interpolates
+    start, offset, step = (ops.expand_dims(value, 2) for value in (start, offset, step))
+    middle = start + (glyph_pixel + 0.5 - offset) * step  # (n, 28, 1)
+    width = ops.maximum(step, 1.0)  # never narrower than a pixel: this interpolates
     low, high = middle - width / 2, middle + width / 2  # (n, 28, 1)
-    pixel = position[:, None, :]  # (n, 1, length)
+    pixel = ops.expand_dims(position, 1)  # (n, 1, length)
     overlap = ops.minimum(pixel + 1.0, high) - ops.maximum(pixel, low)
     return ops.maximum(overlap, 0.0) / width

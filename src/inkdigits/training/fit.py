@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from inkdigits import data
 from inkdigits.config import Config, TrainConfig
@@ -72,6 +73,49 @@ def fit(
         )
     _finish(run, examples)
     return run
+
+
+def validation_images(
+    config: Config, data_dir: Path | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The images that a run with this configuration is validated on.
+
+    Returns:
+        ink (n, H, W) float32 and labels (n,).
+    """
+    examples = _examples(config, data_dir)
+    return examples.validation_images, examples.validation_labels
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """What a bundle should say of the run that it comes from.
+
+    Returns:
+        ``calibration``, ``training`` and ``attribution``, plain data.
+
+    Raises:
+        RunError: the run did not finish.
+    """
+    config = run.config()
+    training = {
+        "config": config.to_mapping(),
+        "environment": run.read_json("environment.json"),
+        "last_epoch": run.history()[-1],
+    }
+    drawn = ["Digits drawn by inkdigits.synthesis"]
+    attribution = {
+        "mnist": [
+            "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
+            "QMNIST's table of writers, Facebook, BSD licence",
+            *(drawn if config.data.synthetic else []),
+        ],
+        "synthetic": drawn,
+    }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
+    return {
+        "calibration": run.read_json("calibration.json"),
+        "training": training,
+        "attribution": attribution,
+    }
 
 
 class _Examples:

@@ -1,0 +1,209 @@
+"""A bundle: one file that reads digits, and opens forever.
+
+A ``.digits`` file is a zip of ``model.onnx`` and ``manifest.json``, no pickle. The manifest
+names the SHA-256 of each member, and the zip's comment that of the manifest. It is opened
+with ONNX Runtime alone.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import BundleError
+from inkdigits.files import write_bytes
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FORMAT_VERSION = 1
+_MANIFEST, _GRAPH = "manifest.json", "model.onnx"
+_MAX_MEMBER_BYTES = 256 * 2**20  # a zip that claims more is no bundle of ours
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same content is the same file
+_REQUIRED = ("name", "classes", "calibration", "members")
+
+
+class GraphOutput(NamedTuple):
+    """What the graph says of n digits."""
+
+    glyph: NDArray[np.float32]  # (n, 28, 28), what the network saw
+    logits: NDArray[np.float32]  # (n, classes)
+
+
+class Bundle:
+    """An opened bundle: a graph from ink to logits, and all that is known of it.
+
+    Attributes:
+        path: the file, or None for one that was given as bytes.
+        manifest: the document that describes the bundle.
+    """
+
+    def __init__(self, manifest: dict[str, Any], graph: bytes, path: Path | None = None) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._graph = graph
+
+    @classmethod
+    def open(cls, path: str | Path | None = None) -> "Bundle":
+        """Open a bundle and check every hash in it; None opens the one that ships.
+
+        Raises:
+            BundleError: missing, truncated, tampered with, of a newer format, or no bundle.
+        """
+        path = shipped_path() if path is None else Path(path)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"The bundle {path} cannot be opened: {error.strerror}. "
+                "Give a .digits file, made with: inkdigits export RUN --to bundle --out FILE"
+            ) from error
+        manifest, graph = _unpacked(content, str(path))
+        return cls(manifest, graph, path)
+
+    @property
+    def name(self) -> str:
+        """What the bundle is called in every reading that it makes."""
+        return str(self.manifest["name"])
+
+    @property
+    def classes(self) -> str:
+        """One character a class, in the order of the logits."""
+        return str(self.manifest["classes"])
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the graph in bytes."""
+        return len(self._graph)
+
+    @cached_property
+    def session(self) -> "onnxruntime.InferenceSession":
+        """The running graph; started at the first use.
+
+        Raises:
+            BundleError: ONNX Runtime refuses the graph.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        try:
+            return onnxruntime.InferenceSession(
+                self._graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise BundleError(
+                f"ONNX Runtime {onnxruntime.__version__} cannot run the graph of {self.name!r}: "
+                f"{error}. Try: pip install --upgrade onnxruntime"
+            ) from error
+
+    def run(self, ink: NDArray[np.float32]) -> GraphOutput:
+        """Read a batch.
+
+        Args:
+            ink: (n, H, W) float32 in [0, 1], 1 is ink; one digit each, anywhere, any size.
+        """
+        glyph, logits = self.session.run(["glyph", "logits"], {"ink": ink})
+        return GraphOutput(glyph, logits)
+
+
+def shipped_path() -> Path:
+    """Where the bundle lies that comes with inkdigits."""
+    return Path(str(resources.files("inkdigits") / "shipped.digits"))
+
+
+def write_bundle(
+    path: Path,
+    *,
+    name: str,
+    graph: bytes,
+    classes: str,
+    calibration: Mapping[str, Any],
+    training: Mapping[str, Any],
+    attribution: list[str],
+    licence: str = "Apache-2.0",
+) -> None:
+    """Write a bundle, whole or not at all; the same content gives the same bytes.
+
+    Args:
+        path: the ``.digits`` file.
+        name: shown in every reading.
+        graph: an ONNX model with input ``ink`` (n, H, W) float32 and outputs
+            ``glyph`` (n, 28, 28) and ``logits`` (n, classes).
+        classes: one character a class.
+        calibration: ``temperature``, ``dial`` and what they were fitted on.
+        training: configuration, environment and last figures of the run.
+        attribution: whose data it was trained on, and under which licence.
+        licence: of the weights.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    manifest = {
+        "format": "inkdigits bundle",
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "classes": classes,
+        "input": {"name": "ink", "shape": ["n", "height", "width"], "meaning": "1 is ink"},
+        "outputs": ["glyph", "logits"],
+        "calibration": dict(calibration),
+        "training": dict(training),
+        "licence": licence,
+        "attribution": attribution,
+        "members": {_GRAPH: hashlib.sha256(graph).hexdigest()},
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in ((_MANIFEST, text), (_GRAPH, graph)):
+            archive.writestr(zipfile.ZipInfo(member, _FIXED_DATE), content, zipfile.ZIP_DEFLATED)
+        archive.comment = _seal(text)
+    write_bytes(path, buffer.getvalue())
+
+
+def _seal(manifest: bytes) -> bytes:
+    return b"sha256 " + hashlib.sha256(manifest).hexdigest().encode()
+
+
+def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    advice = "Get the file again, or export it again from its run."
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            text = _member(archive, _MANIFEST)
+            graph = _member(archive, _GRAPH)
+            seal = archive.comment
+        manifest = json.loads(text)
+        version = manifest["format_version"]
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{name} is no bundle, or a truncated one ({error}); expected a zip of "
+            f"{_MANIFEST} and {_GRAPH}. {advice}"
+        ) from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise BundleError(
+            f"{name} is of bundle format {version}, and this inkdigits knows formats up to "
+            f"{FORMAT_VERSION}. Upgrade it with: pip install --upgrade inkdigits"
+        )
+    missing = [key for key in _REQUIRED if key not in manifest]
+    if missing:
+        raise BundleError(f"The manifest of {name} lacks {', '.join(missing)}. {advice}")
+    if seal != _seal(text):
+        raise BundleError(f"The manifest of {name} is not the one it was sealed with. {advice}")
+    if hashlib.sha256(graph).hexdigest() != manifest["members"].get(_GRAPH):
+        raise BundleError(f"The {_GRAPH} in {name} does not have the SHA-256 it should. {advice}")
+    return manifest, graph
+
+
+def _member(archive: zipfile.ZipFile, member: str) -> bytes:
+    size = archive.getinfo(member).file_size
+    if size > _MAX_MEMBER_BYTES:
+        raise ValueError(f"{member} claims {size} bytes")
+    return archive.read(member)

@@ -1,0 +1,52 @@
+"""`inkdigits export`: a trained network in the form that something else needs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inkdigits.cli.common import DataDir, extra
+
+
+class Target(StrEnum):
+    """The forms that a network can be exported to."""
+
+    BUNDLE = "bundle"
+    KERAS = "keras"
+    ONNX = "onnx"
+    SAVED_MODEL = "saved-model"
+    LITERT = "litert"
+    LITERT_INT8 = "litert-int8"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    to: Annotated[Target, typer.Option(help="The form.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file, or folder of a SavedModel.")],
+    name: Annotated[
+        str | None, typer.Option(help="What a bundle is called in its readings; else the run's name.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Export a trained network.
+
+    It is loaded again and compared with Keras on up to 1,000 validation images of the run; one
+    that disagrees is not written.
+    """
+    with extra("train", "Exporting"):
+        from inkdigits.export import export as export_model
+        from inkdigits.training.fit import describe, validation_images
+        from inkdigits.training.run import Run
+    opened = Run.open(run)
+    facts = describe(opened)
+    ink, labels = validation_images(opened.config(), data_dir)
+    parity = export_model(
+        opened.load_model(),
+        to.value,
+        out,
+        ink=ink,
+        labels=labels,
+        facts={"name": name or run.resolve().name, **facts},
+    )
+    print(f"{out}: {parity}")

@@ -1,0 +1,56 @@
+"""The command line: `inkdigits VERB …`."""
+
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from inkdigits.cli import data, doctor, evaluate, export, models, read, train
+from inkdigits.cli.common import say
+from inkdigits.errors import InkdigitsError, outcome
+
+app = typer.Typer(
+    name="inkdigits",
+    help="Read handwritten digits, and say so when not sure.",
+    epilog="Exit codes: 0, every input was processed, whatever its status; "
+    "1, some input could not be processed; 2, wrong usage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("read")(read.read)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.add_typer(data.app, name="data")
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"inkdigits {metadata.version('inkdigits')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one line and an exit code."""
+    try:
+        app()
+    except InkdigitsError as error:
+        say(error)
+        sys.exit(outcome(error).exit_code)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        sys.exit(1)

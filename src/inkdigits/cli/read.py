@@ -1,0 +1,183 @@
+"""`inkdigits read`: pictures in, digits out."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inkdigits.cli.common import say
+from inkdigits.decide import DEFAULT_MAX_ERROR
+from inkdigits.errors import InputError
+from inkdigits.reading import Page, Status
+
+if TYPE_CHECKING:
+    from inkdigits.reader import Look
+
+_STDIN = Path("-")
+
+
+class Format(StrEnum):
+    """How a reading is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class MinStatus(StrEnum):
+    """The worst status that is still printed as a digit."""
+
+    OK = "ok"
+    REVIEW = "review"
+
+
+def read(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Pictures, or folders of pictures; - is standard input.")
+    ],
+    single: Annotated[bool, typer.Option("--single", help="Each picture is one digit.")] = False,
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="text, one document (a list for several pictures), one document a line, or a row a digit."
+        ),
+    ] = Format.TEXT,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Save each page with boxes and values, and what the network saw."
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .digits file; else the one that ships.")
+    ] = None,
+    max_error: Annotated[
+        float, typer.Option(help="Largest share of errors wanted among the digits that are ok.")
+    ] = DEFAULT_MAX_ERROR,
+    min_status: Annotated[
+        MinStatus, typer.Option(help="In text: print ? for each digit whose status is worse.")
+    ] = MinStatus.REVIEW,
+) -> None:
+    """Read the digits in pictures.
+
+    What is sure goes to standard output; what a person should look at is said on standard error.
+    """
+    from inkdigits.reader import Reader
+
+    reader = Reader(bundle, max_error=max_error)
+    failed: list[InputError] = []
+    pages: list[Page] = []
+    show_names: set[str] = set()
+    if format is Format.CSV:
+        _print_csv_header()
+    for path in _expanded(pictures, failed):
+        try:
+            source = sys.stdin.buffer.read() if path == _STDIN else path
+            look = reader.look(source, single=single, name=str(path))
+        except InputError as error:
+            say(error)
+            failed.append(error)
+            continue
+        page = look.page
+        if format is Format.JSON:
+            pages.append(page)
+        elif format is Format.JSONL:
+            print(page.to_json(), flush=True)
+        elif format is Format.CSV:
+            _print_csv(page)
+        else:
+            _print_text(page, Status(min_status.value), many=len(pictures) > 1 or path != pictures[0])
+        if show is not None:
+            _save(look, show, _unused(path.stem if path != _STDIN else "stdin", show_names))
+    if format is Format.JSON and (pages or not failed):
+        documents = [page.to_dict() for page in pages]
+        one = len(pictures) == 1 and not pictures[0].is_dir()
+        print(json.dumps(documents[0] if one else documents, indent=2, ensure_ascii=False))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _expanded(pictures: list[Path], failed: list[InputError]) -> Iterator[Path]:
+    """Files as they are, folders as their pictures; what is missing is said and left out."""
+    from inkdigits.imaging.decode import image_files
+
+    for path in pictures:
+        if path == _STDIN:
+            yield path
+            continue
+        try:
+            yield from image_files(path)
+        except InputError as error:
+            say(error)
+            failed.append(error)
+
+
+def _print_text(page: Page, worst: Status, *, many: bool) -> None:
+    prefix = f"{page.source}: " if many else ""
+    for row in page.text_at_least(worst).split("\n") if page.text else []:
+        print(f"{prefix}{row}")
+    sys.stdout.flush()
+    if page.status is not Status.OK:
+        print(f"{page.source}: {_remark(page)}", file=sys.stderr)
+
+
+def _remark(page: Page) -> str:
+    count = len(page.digits)
+    not_sure = sum(digit.status is Status.REVIEW for digit in page.digits)
+    rejected = sum(digit.status is Status.REJECT for digit in page.digits)
+    if page.status is Status.BLANK:
+        return "blank: nothing that could be a digit"
+    parts = [
+        f"not sure of {not_sure} of {count} digits" if not_sure else "",
+        f"{rejected} of {count} marks are no digits" if rejected else "",
+    ]
+    return f"{page.status}: {', '.join(part for part in parts if part)}"
+
+
+_CSV_COLUMNS = (
+    "source", "line", "position", "value", "status", "confidence", "x", "y", "width", "height"
+)  # fmt: skip
+
+
+def _print_csv_header() -> None:
+    print(",".join(_CSV_COLUMNS))
+
+
+def _print_csv(page: Page) -> None:
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    for number, line in enumerate(page.lines, 1):
+        for position, digit in enumerate(line.digits, 1):
+            confidence = round(digit.confidence, 6)
+            writer.writerow(
+                (page.source, number, position, digit.value, digit.status, confidence, *digit.box)
+            )
+    print(rows.getvalue(), end="", flush=True)
+
+
+def _save(look: "Look", folder: Path, name: str) -> None:
+    from inkdigits.imaging.draw import draw_glyphs, draw_page, save_png
+
+    save_png(folder / f"{name}-page.png", draw_page(look.picture, look.page))
+    captions = [
+        f"{digit.value} {digit.confidence:.0%} {digit.status}" for digit in look.page.digits
+    ]
+    if captions:
+        save_png(folder / f"{name}-glyphs.png", draw_glyphs(look.glyphs, captions))
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where an earlier picture has it."""
+    number, result = 1, name
+    while result in taken:
+        number += 1
+        result = f"{name}-{number}"
+    taken.add(result)
+    return result

@@ -1,0 +1,270 @@
+"""Take a network out of Keras, and write it only if it still says the same.
+
+Every export is loaded again by the runtime that will use it, and compared with Keras on
+labelled images, as they are and in a larger frame (height and width stay free).
+"""
+
+import io
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.bundle import Bundle, write_bundle
+from inkdigits.errors import BundleError, ExportError, MissingExtraError
+from inkdigits.evaluation.calibration import softmax
+from inkdigits.files import written_whole
+
+FORMATS = ("bundle", "keras", "onnx", "saved-model", "litert", "litert-int8")
+SUFFIXES = {
+    "bundle": ".digits",
+    "keras": ".keras",
+    "onnx": ".onnx",
+    "litert": ".tflite",
+    "litert-int8": ".tflite",
+}
+NUM_COMPARED = 1000
+_MAX_DIFFERENCE = 1e-4  # of any probability
+_MAX_INT8_DROP = 0.001  # of the accuracy
+_NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
+_QUANTISED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # the network's own
+
+_Ink = NDArray[np.float32]
+_Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) ink → (n, classes) logits
+
+
+class Parity(NamedTuple):
+    """How an export compares with the Keras model that it was made from."""
+
+    num_images: int
+    max_difference: float  # of any probability
+    share_same_class: float
+    accuracy: float
+    keras_accuracy: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.num_images} images: largest difference of a probability "
+            f"{self.max_difference:.1e}, same class on {self.share_same_class:.2%}, accuracy "
+            f"{self.accuracy:.2%} (Keras {self.keras_accuracy:.2%})"
+        )
+
+
+def export(
+    model: keras.Model,
+    target: str,
+    path: Path,
+    *,
+    ink: _Ink,
+    labels: NDArray[np.int64],
+    facts: Mapping[str, Any],
+) -> Parity:
+    """Export a model, and write the file only if it agrees with Keras.
+
+    Args:
+        model: ink (n, H, W) → ``{"glyph", "logits"}``, as a run keeps it.
+        target: one of ``FORMATS``.
+        path: the file, or the folder of a SavedModel; replaced if it is there.
+        ink: (n, H, W) float32 of images that were not trained on; the first 1,000 are compared,
+            and the ranges of int8 are taken from the last 200.
+        labels: (n,) their classes.
+        facts: for a bundle: ``name``, ``calibration``, ``training`` and ``attribution``.
+
+    Returns:
+        The comparison, which was good enough.
+
+    Raises:
+        ExportError: the conversion failed, or disagrees with Keras; nothing is written.
+        MissingExtraError: what the conversion needs is not installed.
+    """
+    suffix = SUFFIXES.get(target, "")
+    if target not in FORMATS:
+        raise ExportError(f"There is no format {target!r}; choose one of {', '.join(FORMATS)}.")
+    if path.suffix != suffix:
+        raise ExportError(
+            f"The name {path.name} does not fit the format {target}; "
+            + (f"it must end in {suffix}." if suffix else "a SavedModel is a folder, without ending.")
+        )
+    model(ink[:1])  # Keras exports only a model that was called
+    writers: dict[str, Callable[[Path], _Run]] = {
+        "bundle": lambda part: _bundle(model, part, facts),
+        "keras": lambda part: _keras(model, part),
+        "onnx": lambda part: _onnx(model, part),
+        "saved-model": lambda part: _saved_model(model, part),
+        "litert": lambda part: _litert(model, part),
+        "litert-int8": lambda part: _litert_int8(model, part, ink[-_NUM_REPRESENTATIVE:]),
+    }
+    try:
+        with written_whole(path) as part:
+            with _quiet():
+                run = writers[target](part)
+                parity = _compare(model, run, ink[:NUM_COMPARED], labels[:NUM_COMPARED])
+            _require(parity, target)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except ImportError as error:
+        raise MissingExtraError(f"Exporting to {target} ({error.name})", "train") from error
+    return parity
+
+
+def _compare(model: keras.Model, run: _Run, ink: _Ink, labels: NDArray[np.int64]) -> Parity:
+    framed = np.pad(ink, ((0, 0), (3, 9), (2, 30)))
+    ours = np.concatenate([run(ink), run(framed)])
+    kerass = np.concatenate([_predict(model)(ink), _predict(model)(framed)])
+    twice = np.concatenate([labels, labels])
+    return Parity(
+        num_images=len(ink),
+        max_difference=float(np.abs(softmax(ours) - softmax(kerass)).max()),
+        share_same_class=float((ours.argmax(1) == kerass.argmax(1)).mean()),
+        accuracy=float((ours.argmax(1) == twice).mean()),
+        keras_accuracy=float((kerass.argmax(1) == twice).mean()),
+    )
+
+
+def _require(parity: Parity, target: str) -> None:
+    if target == "litert-int8":
+        good = parity.keras_accuracy - parity.accuracy <= _MAX_INT8_DROP
+        limit = f"an accuracy at most {_MAX_INT8_DROP:.1%} lower"
+    else:
+        good = parity.max_difference <= _MAX_DIFFERENCE and parity.share_same_class == 1
+        limit = f"the same class on all, and probabilities within {_MAX_DIFFERENCE:.0e}"
+    if not good:
+        raise ExportError(
+            f"The export to {target} disagrees with Keras and was not written. {parity}; "
+            f"expected {limit}. Try other versions of keras and its exporters: inkdigits doctor"
+        )
+
+
+def _predict(model: keras.Model) -> _Run:
+    return lambda ink: np.asarray(model.predict(ink, batch_size=250, verbose=0)["logits"])
+
+
+def _keras(model: keras.Model, part: Path) -> _Run:
+    model.save(part)
+    return _predict(keras.saving.load_model(part))
+
+
+def _onnx(model: keras.Model, part: Path) -> _Run:
+    import onnx
+    import onnxruntime
+
+    model.export(part, format="onnx", verbose=False)
+    proto = onnx.load(part)
+    for value in (*proto.graph.input, *proto.graph.output):
+        for axis, name in zip(value.type.tensor_type.shape.dim, ("n", "height", "width"), strict=False):
+            if not axis.dim_value:
+                axis.dim_param = name
+    onnx.checker.check_model(proto)
+    onnx.save(proto, part)
+    session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+    return lambda ink: session.run(["logits"], {"ink": ink})[0]
+
+
+def _bundle(model: keras.Model, part: Path, facts: Mapping[str, Any]) -> _Run:
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / "model.onnx"
+        _onnx(model, graph)
+        write_bundle(part, graph=graph.read_bytes(), classes="0123456789", **facts)
+    try:
+        bundle = Bundle.open(part)
+    except BundleError as error:
+        raise ExportError(f"The bundle that was made cannot be opened: {error}") from error
+    return lambda ink: bundle.run(ink).logits
+
+
+def _saved_model(model: keras.Model, part: Path) -> _Run:
+    import tensorflow as tf
+
+    model.export(part, format="tf_saved_model", verbose=False)
+    loaded = tf.saved_model.load(str(part))
+    return lambda ink: loaded.serve(tf.constant(ink))["logits"].numpy()
+
+
+def _litert(model: keras.Model, part: Path) -> _Run:
+    import tensorflow as tf
+
+    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # what every runtime has
+    model.export(part, format="litert", verbose=False, target_spec=builtins)
+    return _litert_run(part.read_bytes())
+
+
+def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
+    """Convolutions and dense layers in int8, by the ranges of representative images.
+
+    The canonicaliser stays in float32: its positions need more than 256 steps.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        operations = _operations(converter.convert())
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ({"ink": image[None]} for image in representative)
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=converter.representative_dataset,
+            debug_options=tf.lite.experimental.QuantizationDebugOptions(
+                denylisted_ops=sorted(operations - _QUANTISED)
+            ),
+        )
+        content: bytes = debugger.get_nondebug_quantized_model()
+    part.write_bytes(content)
+    return _litert_run(content)
+
+
+def _operations(content: bytes) -> set[str]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(model_content=content)._get_ops_details()
+    return {operation["op_name"] for operation in details} - {"DELEGATE"}
+
+
+def _litert_run(content: bytes) -> _Run:
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_content=content).get_signature_runner()
+    return lambda ink: runner(ink=ink)["logits"]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the converters' chatter off the terminal; their errors still come."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+            _silent_descriptors(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+@contextmanager
+def _silent_descriptors() -> Iterator[None]:
+    """Point file descriptors 1 and 2 to nowhere: TensorFlow's C++ writes past Python."""
+    saved = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for target, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, target)
+            os.close(copy)
+        os.close(nowhere)

@@ -1,0 +1,212 @@
+"""From a picture to what is written in it: imaging → bundle → decide → Page."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.bundle import Bundle
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide
+from inkdigits.errors import BadArrayError
+from inkdigits.imaging.decode import Source, decode
+from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
+from inkdigits.imaging.segment import find_lines
+from inkdigits.reading import Box, Digit, Line, Page
+
+_BATCH = 256
+_BATCH_PX = 4_000_000  # pixels of all crops in one call of the graph
+
+
+@dataclass(frozen=True)
+class Look:
+    """A reading with the pictures that explain it.
+
+    Attributes:
+        page: what was read.
+        picture: (H, W) or (H, W, 3) uint8, as decoded.
+        ink: (h, w) float32, what was taken for strokes.
+        glyphs: (n, 28, 28) float32, what the network saw of each digit, in reading order.
+    """
+
+    page: Page
+    picture: NDArray[np.uint8]
+    ink: NDArray[np.float32]
+    glyphs: NDArray[np.float32]
+
+
+class Reader:
+    """Reads handwritten digits with one bundle.
+
+    Args:
+        bundle: a ``.digits`` file or an opened bundle; None is the one that ships.
+        max_error: the largest share of errors that is wanted among the digits with status
+            ``ok``, as measured on people whose writing the network had not seen.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        ConfigError: ``max_error`` is beyond what the bundle can promise.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path | Bundle | None = None,
+        *,
+        max_error: float = DEFAULT_MAX_ERROR,
+    ) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        self.rule = Rule.of(self.bundle.manifest, max_error)
+
+    def read(self, source: Source, *, single: bool = False, name: str | None = None) -> Page:
+        """Read one picture.
+
+        Args:
+            source: a path, the bytes of a file, an array (H, W) or (H, W, 3), or a Pillow image.
+            single: the picture is one digit, so nothing is looked for.
+            name: what to call the picture in the reading; by default its path.
+
+        Returns:
+            The page; its status is ``blank`` when there is no ink.
+
+        Raises:
+            InputError: the picture cannot be read at all.
+        """
+        return self.look(source, single=single, name=name).page
+
+    def look(self, source: Source, *, single: bool = False, name: str | None = None) -> Look:
+        """Read one picture and keep what explains the reading; same arguments as ``read``."""
+        started = time.perf_counter()
+        picture = decode(source)
+        if single:
+            ink = digit_ink(picture)
+            found = [[(_ink_box(ink), ink)]] if ink.any() else []
+        else:
+            ink = page_ink(picture)
+            found = [[(crop.box, crop.ink) for crop in line] for line in find_lines(ink)]
+        crops = [crop for line in found for _, crop in line]
+        boxes = [_on_page(box, ink, picture) for line in found for box, _ in line]
+        glyphs, logits = self._run(crops)
+        digits = iter(decide(logits, boxes, np.zeros(len(crops), bool), self.rule))
+        lines = tuple(Line(tuple(next(digits) for _ in line)) for line in found)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
+        return Look(page, picture, ink, glyphs)
+
+    def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
+        """Read many pictures of one digit each.
+
+        Args:
+            images: (n, H, W) or (n, H, W, 1 or 3), uint8, bool, or floats in [0, 1] or
+                [0, 255]; or any number of pictures of any sizes, as ``read`` takes them.
+                Each may be dark on light or light on dark.
+
+        Returns:
+            One digit for each picture, in order; its box is the whole picture, and its status
+            is ``blank`` where there is no ink.
+
+        Raises:
+            BadArrayError: an array of another shape, dtype or range.
+            InputError: a picture cannot be read at all.
+        """
+        logits, boxes, is_blank = self.logits(images)
+        return decide(logits, boxes, is_blank, self.rule)
+
+    def logits(
+        self, images: NDArray[Any] | Iterable[Source]
+    ) -> tuple[NDArray[np.float32], list[Box], NDArray[np.bool_]]:
+        """What the network says of each picture, before any judgement; as ``read_digits``.
+
+        Returns:
+            logits (n, classes) float32, n boxes, and (n,) bool: there is no ink.
+        """
+        ink: NDArray[np.float32] | Sequence[NDArray[np.float32]]
+        if isinstance(images, np.ndarray) and images.ndim in (3, 4) and len(images):
+            pixels = _pixels(images)  # (n, H, W) uint8
+            ink = digits_ink(pixels)
+            boxes = [Box(0, 0, pixels.shape[2], pixels.shape[1])] * len(pixels)
+            is_blank = ~ink.any(axis=(1, 2))
+        else:
+            if isinstance(images, str | Path | bytes) or (
+                isinstance(images, np.ndarray) and len(images)
+            ):
+                raise BadArrayError(
+                    f"One {type(images).__name__} came, but read_digits takes many pictures. "
+                    "Put it in a list, or use read(…, single=True)."
+                )
+            pictures = [decode(image) for image in images]
+            ink = [digit_ink(picture) for picture in pictures]
+            boxes = [Box(0, 0, picture.shape[1], picture.shape[0]) for picture in pictures]
+            is_blank = np.array([not crop.any() for crop in ink], bool)
+        return self._run(ink)[1], boxes, is_blank
+
+    def _run(
+        self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(glyphs, logits) of crops of any sizes, in their order."""
+        glyphs = np.zeros((len(crops), 28, 28), np.float32)
+        logits = np.zeros((len(crops), len(self.bundle.classes)), np.float32)
+        for chosen, batch in _batches(crops):
+            glyphs[chosen], logits[chosen] = self.bundle.run(batch)
+        return glyphs, logits
+
+
+def _batches(
+    crops: NDArray[np.float32] | Sequence[NDArray[np.float32]],
+) -> Iterator[tuple[slice | list[int], NDArray[np.float32]]]:
+    """Crops in stacks of like size: blank margins do not change a glyph, but cost time."""
+    if isinstance(crops, np.ndarray):
+        step = max(1, min(_BATCH, _BATCH_PX // max(crops[0].size, 1))) if len(crops) else 1
+        for start in range(0, len(crops), step):
+            yield slice(start, start + step), crops[start : start + step]
+        return
+    by_size = sorted(range(len(crops)), key=lambda index: max(crops[index].shape))
+    while by_size:
+        side = max(crops[by_size[-1]].shape)  # the largest first
+        room = max(1, min(_BATCH, _BATCH_PX // side**2))
+        chosen = [index for index in by_size[-room:] if max(crops[index].shape) * 2 > side]
+        del by_size[-len(chosen) :]
+        height = max(crops[index].shape[0] for index in chosen)
+        width = max(crops[index].shape[1] for index in chosen)
+        stack = np.zeros((len(chosen), height, width), np.float32)
+        for row, index in enumerate(chosen):
+            crop = crops[index]
+            stack[row, : crop.shape[0], : crop.shape[1]] = crop
+        yield chosen, stack
+
+
+def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """An array of pictures of one size → (n, H, W) uint8."""
+    if images.ndim == 4 and images.shape[3] not in (1, 3):
+        raise BadArrayError(
+            f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3)."
+        )
+    if images.dtype == np.uint8 and images.ndim == 3 and images.size:
+        return images
+    # One picture below another makes one tall picture, which decode knows how to check.
+    n, height, width = images.shape[:3]
+    tall = decode(images.reshape(n * height, *images.shape[2:]), max_pixels=images.size + 1)
+    if tall.ndim == 3:
+        tall = np.round(tall @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return tall.reshape(n, height, width)
+
+
+def _ink_box(ink: NDArray[np.float32]) -> Box:
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+
+
+def _on_page(box: Box, ink: NDArray[np.float32], picture: NDArray[np.uint8]) -> Box:
+    """From pixels of the ink to pixels of the page, which may be larger."""
+    across = picture.shape[1] / ink.shape[1]
+    down = picture.shape[0] / ink.shape[0]
+    left, top = round(box.x * across), round(box.y * down)
+    right, bottom = round(box.right * across), round(box.bottom * down)
+    return Box(left, top, max(right - left, 1), max(bottom - top, 1))
+
+
+def _name(source: Source) -> str:
+    return str(source) if isinstance(source, str | Path) else f"<{type(source).__name__}>"

@@ -1,0 +1,225 @@
+"""Ink is what was written, whatever the paper, the light, the pen and the polarity."""
+
+import os
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.errors import BadArrayError
+from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
+
+Write = Callable[..., np.ndarray]
+BOTH = pytest.mark.parametrize("make_ink", [page_ink, digit_ink])
+
+
+def on_paper(ink: np.ndarray, paper: float | np.ndarray, pen: float = 0.1) -> np.ndarray:
+    """Lay ink on paper of a brightness in [0, 255]; the pen lets through a share of the light."""
+    return np.rint(paper * (1 - (1 - pen) * ink)).astype(np.uint8)
+
+
+def mean_difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the strokes and their surroundings: the paper far away must not flatter."""
+    near = cv2.dilate(np.maximum(one, other), np.ones((5, 5), np.uint8)) > 0.1
+    return float(np.abs(one - other)[near].mean())
+
+
+@BOTH
+@pytest.mark.parametrize("level", [0, 1, 127, 254, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (2, 2), (28, 28), (200, 300, 3)])
+def test_constant_pictures_hold_no_ink(make_ink: Callable, level: int, shape: tuple) -> None:
+    ink = make_ink(np.full(shape, level, np.uint8))
+    assert ink.shape == shape[:2]
+    assert ink.dtype == np.float32
+    assert not ink.any()
+
+
+@BOTH
+@pytest.mark.parametrize("level", [5, 128, 250])
+def test_noise_is_no_ink(make_ink: Callable, level: int) -> None:
+    noise = np.random.default_rng(0).normal(level, 2, (300, 400))
+    assert not make_ink(np.clip(np.rint(noise), 0, 255).astype(np.uint8)).any()
+
+
+@BOTH
+def test_noise_of_a_real_sensor_leaves_next_to_nothing(make_ink: Callable) -> None:
+    noise = np.random.default_rng(0).normal(170, 12, (300, 400, 3)).clip(0, 255).astype(np.uint8)
+    assert (make_ink(noise) > 0.25).mean() < 0.01
+
+
+@BOTH
+@pytest.mark.parametrize("paper", [255, 200, 120])
+def test_even_paper_gives_back_what_was_written(
+    make_ink: Callable, write: Write, paper: int
+) -> None:
+    truth = write(["4"], height_px=60, pen_px=5)
+    assert mean_difference(make_ink(on_paper(truth, paper)), truth) < 0.02
+
+
+@BOTH
+@pytest.mark.parametrize("is_colour", [False, True])
+def test_polarity_does_not_matter(make_ink: Callable, write: Write, is_colour: bool) -> None:
+    page = on_paper(write(["8"], height_px=60, pen_px=4), 230)
+    page = np.dstack([page] * 3) if is_colour else page
+    dark_on_light, light_on_dark = make_ink(page), make_ink(255 - page)
+    assert dark_on_light.max() == 1
+    np.testing.assert_allclose(dark_on_light, light_on_dark, atol=1e-6)
+
+
+def test_polarity_does_not_depend_on_a_rim(write: Write) -> None:
+    truth = write(["4071", "23"])
+    for ground, pen, rim in ((230, 0.2, 0), (25, 8, 255)):
+        page = on_paper(truth, ground, pen)
+        page[:, :12] = page[:10] = page[-7:] = rim
+        middle = (slice(25, -25), slice(25, -25))
+        assert mean_difference(page_ink(page)[middle], truth[middle]) < 0.15
+
+
+def test_shadow_and_gradient_vanish(write: Write) -> None:
+    truth = write(["40719", "23586"], height_px=40)
+    height, width = truth.shape
+    y, x = np.mgrid[:height, :width]
+    shadow = 1 / (1 + np.exp((x + y - width / 2) / 15))
+    for light in (
+        120 + 130 * x / width,
+        240 - 110 * shadow,
+        230 - 120 * np.hypot(x / width - 0.5, y / height - 0.5),
+    ):
+        ink = page_ink(on_paper(truth, light))
+        assert mean_difference(ink, truth) < 0.08
+        assert (ink[truth == 0] > 0.25).mean() < 0.005
+
+
+@pytest.mark.parametrize(
+    ("pen", "paper"),
+    [
+        ((30, 40, 160), (250, 250, 245)),  # blue ballpoint
+        ((200, 30, 30), (250, 250, 245)),  # red
+        ((240, 120, 170), (250, 250, 245)),  # pink felt-tip
+        ((30, 40, 160), (240, 220, 130)),  # blue on yellow
+        ((235, 220, 60), (40, 60, 50)),  # yellow chalk
+    ],
+)
+def test_pens_of_any_colour(write: Write, pen: tuple, paper: tuple) -> None:
+    truth = write(["4071"], height_px=40)
+    page = np.array(paper) * (1 - truth[..., None]) + np.array(pen) * truth[..., None]
+    # A pen lighter than its paper in one channel (blue on yellow) leaves a faint halo.
+    assert mean_difference(page_ink(np.rint(page).astype(np.uint8)), truth) < 0.12
+
+
+def test_faint_pencil_on_rough_paper_stays(write: Write) -> None:
+    truth = write(["4071", "23"], height_px=40)
+    noise = np.random.default_rng(0).normal(0, 4, truth.shape)
+    page = np.clip(on_paper(truth, 205, pen=0.7) + noise, 0, 255).astype(np.uint8)
+    ink = page_ink(page)
+    assert ink[truth > 0.9].mean() > 0.7
+    assert (ink[truth == 0] > 0.25).mean() < 0.005
+
+
+def test_soft_edges_stay_soft(write: Write) -> None:
+    truth = cv2.GaussianBlur(write(["3"], height_px=80, pen_px=12), (0, 0), 2)
+    truth /= truth.max()
+    ink = page_ink(on_paper(truth, 255, pen=0))
+    edge = (truth > 0.15) & (truth < 0.85)
+    assert np.corrcoef(ink[edge], truth[edge])[0, 1] > 0.99
+    assert mean_difference(ink, truth) < 0.03
+
+
+def test_a_digit_that_fills_its_picture(write: Write) -> None:
+    truth = write(["0"], height_px=40, pen_px=9)
+    rows, columns = np.flatnonzero(truth.any(1)), np.flatnonzero(truth.any(0))
+    truth = truth[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
+    for picture in (on_paper(truth, 255, 0), 255 - on_paper(truth, 255, 0)):
+        assert mean_difference(digit_ink(picture), truth) < 0.05
+
+
+def test_large_pictures_come_out_smaller_and_soon(write: Write) -> None:
+    truth = cv2.resize(write(["4071", "2358"], height_px=100, pen_px=8), (4000, 3000))
+    page = np.dstack([on_paper(truth, 220)] * 3)
+    began = time.process_time()
+    ink = page_ink(page)
+    assert time.process_time() - began < 4  # a bound against accidents, not a benchmark
+    assert ink.shape == (1500, 2000)
+    small = cv2.resize(truth, (2000, 1500), interpolation=cv2.INTER_AREA)
+    assert mean_difference(ink, small) < 0.05
+    assert digit_ink(page).size <= 512 * 512 + 1000
+    banner = np.full((20, 20_000), 255, np.uint8)
+    assert page_ink(banner).shape == banner.shape
+
+
+def test_nothing_that_is_given_is_changed(write: Write) -> None:
+    page = on_paper(write(["7"]), 240)
+    before = page.copy()
+    page_ink(page), digit_ink(page), digits_ink(page[None])
+    np.testing.assert_array_equal(page, before)
+
+
+def light_on_black(num_images: int) -> np.ndarray:
+    """Images like MNIST's: full contrast, even black ground."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((num_images, 28, 28), np.uint8)
+    images[:, 4:24, 4:24] = rng.integers(0, 255, (num_images, 20, 20))
+    images[:, 14, 14] = 255
+    return images
+
+
+def test_batch_of_clean_images_is_exactly_the_images() -> None:
+    images = light_on_black(50)
+    expected = images.astype(np.float32) / np.float32(255)
+    for given in (images, 255 - images, np.asfortranarray(images)):
+        ink = digits_ink(given)
+        assert ink.dtype == np.float32
+        np.testing.assert_array_equal(ink, expected)
+    mixed = np.where(np.arange(50)[:, None, None] % 2 == 0, images, 255 - images)
+    np.testing.assert_array_equal(digits_ink(mixed), expected)
+
+
+def test_batch_stretches_grey_images() -> None:
+    images = (60 + light_on_black(5).astype(np.float64) * 0.4).astype(np.uint8)
+    ink = digits_ink(images)
+    assert ink.min() == 0
+    assert (ink.max(axis=(1, 2)) == 1).all()
+    np.testing.assert_allclose(digits_ink(255 - images), ink, atol=1e-6)
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_batch_of_constant_images_is_empty(level: int) -> None:
+    images = np.full((4, 28, 28), level, np.uint8)
+    images[1, 3, 3] ^= 3
+    assert not digits_ink(images).any()
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (3, 0, 5), (2, 1, 1), (1, 1, 9), (2, 2, 2)])
+def test_batch_of_any_size(shape: tuple) -> None:
+    assert digits_ink(np.zeros(shape, np.uint8)).shape == shape
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [np.zeros((28, 28), np.uint8), np.zeros((2, 28, 28)), np.zeros((2, 28, 28, 3), np.uint8)],
+)
+def test_what_is_no_batch(batch: np.ndarray) -> None:
+    with pytest.raises(BadArrayError, match="Expected"):
+        digits_ink(batch)
+
+
+def test_batch_is_fast() -> None:
+    images = light_on_black(5_000)
+    digits_ink(images)
+    began = time.process_time()
+    digits_ink(images)
+    assert (time.process_time() - began) / len(images) < 100e-6  # measured: 3; a bound
+
+
+@BOTH
+def test_random_pictures_stay_within_bounds(make_ink: Callable) -> None:
+    rng = np.random.default_rng(int(os.environ.get("SEED", "0")))
+    for _ in range(60):
+        shape = tuple(rng.integers(1, 60, 2)) + ((3,) if rng.random() < 0.5 else ())
+        ink = make_ink(rng.integers(0, rng.integers(1, 257), shape).astype(np.uint8))
+        assert ink.shape == shape[:2]
+        assert np.isfinite(ink).all()
+        assert ink.min() >= 0
+        assert ink.max() <= 1

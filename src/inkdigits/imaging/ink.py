@@ -36,7 +36,7 @@ def page_ink(page: Pixels) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
-    height, width = page.shape[:2]
+    height, width = page.shape[:2]  # a stroke of a page is narrower than these shares of it
     return _dark_ink(dark, round(min(max(height, width) / 8, min(height, width) / 2)))
 
 
@@ -55,7 +55,7 @@ def digit_ink(picture: Pixels) -> Ink:
     ground = float(np.median(border))
     is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground
     dark = picture if is_dark_on_light else 255 - picture
-    height, width = grey.shape
+    height, width = grey.shape  # one digit may fill its picture
     return _dark_ink(dark, round(min(max(height, width) * 0.6, min(height, width) * 1.5)))
 
 
@@ -170,8 +170,11 @@ def _stretched(absorbed: Ink) -> Ink:
     """Take paper and its noise to 0 and strokes to 1, linearly; all to 0 if there are none."""
     step = 1 if absorbed.size < _SAMPLE_PX else int((absorbed.size / _SAMPLE_PX) ** 0.5) + 1
     sample = absorbed[::step, ::step]
+    paper = sample[sample < _MOSTLY_INK]
+    if paper.size == 0:
+        return np.zeros(absorbed.shape, np.float32)
     if np.median(sample) > _MOSTLY_INK:
-        sample = sample[sample < _MOSTLY_INK]
+        sample = paper
     floor = float(np.median(sample)) + _NOISE_MARGIN * _spread(sample)
     peak = float(cv2.blur(absorbed, (3, 3)).max())  # a dead pixel is no stroke
     if peak - floor < _MIN_CONTRAST:

@@ -9,7 +9,6 @@ goes on where it stopped.
 """
 
 import argparse
-import datetime
 import json
 import math
 import shutil
@@ -19,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from book import record_folder
 
 from inkdigits.bundle import Bundle
 from inkdigits.cli.common import extra
 from inkdigits.config import Config
 from inkdigits.data import load
-from inkdigits.evaluation.metrics import measure
 from inkdigits.evaluation.calibration import softmax
+from inkdigits.evaluation.metrics import measure
 from inkdigits.files import write_text
 from inkdigits.reader import Reader
 
@@ -37,13 +37,14 @@ with extra("train", "Training"):
     from inkdigits.training.progress import TrainingProgress
     from inkdigits.training.run import Run
 
-RECORDS = Path(__file__).parent / "records"
 # Student's t, two-sided 95 %, for n - 1 degrees of freedom.
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("name")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -114,7 +115,6 @@ def write_record(arguments: argparse.Namespace, figures: list[dict[str, Any]]) -
     history = [Run.open(run).history() for run in runs]
     minutes = [sum(row["seconds"] for row in rows) / 60 for rows in history]
     accuracy = [figure["mnist_test"]["accuracy"] for figure in figures]
-    day = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     with tempfile.TemporaryDirectory() as scratch:
         part = Path(scratch) / "record"
         part.mkdir()
@@ -131,34 +131,50 @@ def write_record(arguments: argparse.Namespace, figures: list[dict[str, Any]]) -
         }
         write_text(part / "figures.json", json.dumps(summary, indent=2) + "\n")
         rows = [
-            f"| {seed} | {figure['mnist_test']['accuracy']:.2%} | {figure['mnist_test']['loss']:.4f} "
-            f"| {figure['mnist_test']['share_answered']:.2%} | {figure['mnist_test']['error_answered']:.3%} "
-            f"| {figure['load_digits']['accuracy']:.2%} | {len(rows)} | {spent:.1f} |"
-            for seed, figure, rows, spent in zip(arguments.seeds, figures, history, minutes, strict=True)
+            _row(seed, figure, len(epochs), spent)
+            for seed, figure, epochs, spent in zip(
+                arguments.seeds, figures, history, minutes, strict=True
+            )
         ]
         text = f"""# {arguments.name}
 
 Trained on {environment["num_train"]:,} images. {environment["split"]}
 The weights after the last epoch are kept; the test images were scored once, by ONNX Runtime.
 
-| seed | MNIST test | loss | answered | wrong among answered | load_digits, zero-shot | epochs | minutes |
+| seed | MNIST test | loss | answered | wrong among them | load_digits | epochs | minutes |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
 MNIST test: {spread(accuracy)}. Graph: {figures[0]["bytes"] / 1e6:.2f} MB.
-"Answered" are the digits with status ok at the default of the dial.
+load_digits (scikit-learn) is read zero-shot; "answered" are the digits with status ok at the default of the dial.
 
 {environment["processor"]}, {environment["cores"]} cores, Python {environment["python"]}, \
-Keras {environment["keras"]} on {environment["backend"]}; other work ran on the machine at the same time.
+Keras {environment["keras"]} on {environment["backend"]}.
+Other work ran on the machine at the same time.
 
 Again: `python benchmarks/record.py {arguments.name} --config configs/{arguments.config.name} \
 --seeds {" ".join(map(str, arguments.seeds))}`
 """
         write_text(part / "README.md", text)
-        folder = RECORDS / f"{day}-{arguments.name}"
+        folder = record_folder(arguments.name)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(part, folder)
     return folder
+
+
+def _row(seed: int, figure: dict[str, Any], epochs: int, minutes: float) -> str:
+    mnist, turkish = figure["mnist_test"], figure["load_digits"]
+    cells = (
+        seed,
+        f"{mnist['accuracy']:.2%}",
+        f"{mnist['loss']:.4f}",
+        f"{mnist['share_answered']:.2%}",
+        f"{mnist['error_answered']:.3%}",
+        f"{turkish['accuracy']:.2%}",
+        epochs,
+        f"{minutes:.1f}",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def spread(values: list[float]) -> str:

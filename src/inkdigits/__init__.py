@@ -1,8 +1,8 @@
 """inkdigits reads handwritten digits, and says so when it is not sure.
 
-    >>> from inkdigits import Reader
-    >>> reader = Reader()
-    >>> reader.read("examples/sum.png").text  # doctest: +SKIP
+>>> from inkdigits import Reader
+>>> reader = Reader()
+>>> reader.read("examples/sum.png").text  # doctest: +SKIP
 """
 
 from importlib import metadata

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 _MANIFEST, _GRAPH = "manifest.json", "model.onnx"
 _MAX_MEMBER_BYTES = 256 * 2**20  # a zip that claims more is no bundle of ours
+_ADVICE = "Get the file again, or export it again from its run."
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same content is the same file
-_REQUIRED = ("name", "classes", "calibration", "members")
+_REQUIRED = {"name": str, "classes": str, "calibration": dict, "members": dict}
 
 
 class GraphOutput(NamedTuple):
@@ -96,7 +97,7 @@ class Bundle:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         try:
-            return onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 self._graph, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
@@ -104,6 +105,18 @@ class Bundle:
                 f"ONNX Runtime {onnxruntime.__version__} cannot run the graph of {self.name!r}: "
                 f"{error}. Try: pip install --upgrade onnxruntime"
             ) from error
+        shapes = {output.name: output.shape for output in session.get_outputs()}
+        inputs = [given.name for given in session.get_inputs()]
+        if (
+            inputs != ["ink"]
+            or not shapes.keys() >= {"glyph", "logits"}
+            or shapes["logits"][-1] != len(self.classes)
+        ):
+            raise BundleError(
+                f"The graph of {self.name!r} takes {', '.join(inputs)} and gives {shapes}. Expected "
+                f"ink, and at least glyph and logits of {len(self.classes)} classes. {_ADVICE}"
+            )
+        return session
 
     def run(self, ink: NDArray[np.float32]) -> GraphOutput:
         """Read a batch.
@@ -174,7 +187,6 @@ def _seal(manifest: bytes) -> bytes:
 
 
 def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
-    advice = "Get the file again, or export it again from its run."
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             text = _member(archive, _MANIFEST)
@@ -182,23 +194,24 @@ def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
             seal = archive.comment
         manifest = json.loads(text)
         version = manifest["format_version"]
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # damaged bytes raise whatever zipfile and zlib like
+        reason = str(error) or type(error).__name__
         raise BundleError(
-            f"{name} is no bundle, or a truncated one ({error}); expected a zip of "
-            f"{_MANIFEST} and {_GRAPH}. {advice}"
+            f"{name} is no bundle, or a truncated or damaged one ({reason}); expected a zip of "
+            f"{_MANIFEST} and {_GRAPH}. {_ADVICE}"
         ) from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise BundleError(
             f"{name} is of bundle format {version}, and this inkdigits knows formats up to "
             f"{FORMAT_VERSION}. Upgrade it with: pip install --upgrade inkdigits"
         )
-    missing = [key for key in _REQUIRED if key not in manifest]
+    missing = [key for key, kind in _REQUIRED.items() if not isinstance(manifest.get(key), kind)]
     if missing:
-        raise BundleError(f"The manifest of {name} lacks {', '.join(missing)}. {advice}")
+        raise BundleError(f"The manifest of {name} lacks {', '.join(missing)}. {_ADVICE}")
     if seal != _seal(text):
-        raise BundleError(f"The manifest of {name} is not the one it was sealed with. {advice}")
+        raise BundleError(f"The manifest of {name} is not the one it was sealed with. {_ADVICE}")
     if hashlib.sha256(graph).hexdigest() != manifest["members"].get(_GRAPH):
-        raise BundleError(f"The {_GRAPH} in {name} does not have the SHA-256 it should. {advice}")
+        raise BundleError(f"The {_GRAPH} in {name} does not have the SHA-256 it should. {_ADVICE}")
     return manifest, graph
 
 

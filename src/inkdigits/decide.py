@@ -1,5 +1,6 @@
 """From logits to a status: what may be trusted, what a person should look at, what is no digit."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ class Rule:
             temperature = float(calibration["temperature"])
             dial = {float(row["max_error"]): float(row["threshold"]) for row in calibration["dial"]}
             strictest = min(dial)
+            if not 0 < temperature < math.inf:
+                raise ValueError(f"the temperature is {temperature}")
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"The calibration of the bundle {manifest.get('name')!r} cannot be used ({error}). "
@@ -54,7 +57,7 @@ class Rule:
         if not strictest <= max_error < 1:
             raise ConfigError(
                 f"max_error is {max_error}, but this bundle can promise errors from {strictest:g} "
-                f"up to below 1; its settings are {', '.join(f'{error:g}' for error in sorted(dial))}."
+                f"up to below 1; its settings: {', '.join(f'{error:g}' for error in sorted(dial))}."
             )
         setting = max(error for error in dial if error <= max_error)
         return cls(temperature, dial[setting], str(manifest["classes"]))
@@ -93,7 +96,5 @@ def decide(
             status = Status.REJECT
         else:
             status = Status.OK if confidence >= rule.threshold else Status.REVIEW
-        digits.append(
-            Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes)
-        )
+        digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
     return digits

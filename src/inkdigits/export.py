@@ -91,7 +91,11 @@ def export(
     if path.suffix != suffix:
         raise ExportError(
             f"The name {path.name} does not fit the format {target}; "
-            + (f"it must end in {suffix}." if suffix else "a SavedModel is a folder, without ending.")
+            + (
+                f"it must end in {suffix}."
+                if suffix
+                else "a SavedModel is a folder, without ending."
+            )
         )
     model(ink[:1])  # Keras exports only a model that was called
     writers: dict[str, Callable[[Path], _Run]] = {
@@ -159,7 +163,9 @@ def _onnx(model: keras.Model, part: Path) -> _Run:
     model.export(part, format="onnx", verbose=False)
     proto = onnx.load(part)
     for value in (*proto.graph.input, *proto.graph.output):
-        for axis, name in zip(value.type.tensor_type.shape.dim, ("n", "height", "width"), strict=False):
+        for axis, name in zip(
+            value.type.tensor_type.shape.dim, ("n", "height", "width"), strict=False
+        ):
             if not axis.dim_value:
                 axis.dim_param = name
     onnx.checker.check_model(proto)
@@ -209,7 +215,9 @@ def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
         operations = _operations(converter.convert())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ({"ink": image[None]} for image in representative)
+        converter.representative_dataset = lambda: (
+            {"ink": image[None]} for image in representative
+        )
         debugger = tf.lite.experimental.QuantizationDebugger(
             converter=converter,
             debug_dataset=converter.representative_dataset,

@@ -127,18 +127,13 @@ class Reader:
             pixels = _pixels(images)  # (n, H, W) uint8
             ink = digits_ink(pixels)
             boxes = [Box(0, 0, pixels.shape[2], pixels.shape[1])] * len(pixels)
-            is_blank = ~ink.any(axis=(1, 2))
+            is_blank = np.asarray(~ink.any(axis=(1, 2)))
         else:
-            if isinstance(images, str | Path | bytes) or (
-                isinstance(images, np.ndarray) and len(images)
-            ):
-                raise BadArrayError(
-                    f"One {type(images).__name__} came, but read_digits takes many pictures. "
-                    "Put it in a list, or use read(…, single=True)."
-                )
-            pictures = [decode(image) for image in images]
-            ink = [digit_ink(picture) for picture in pictures]
-            boxes = [Box(0, 0, picture.shape[1], picture.shape[0]) for picture in pictures]
+            ink, boxes = [], []
+            for image in _many(images):
+                picture = decode(image)
+                ink.append(digit_ink(picture))
+                boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
             is_blank = np.array([not crop.any() for crop in ink], bool)
         return self._run(ink)[1], boxes, is_blank
 
@@ -175,6 +170,22 @@ def _batches(
             crop = crops[index]
             stack[row, : crop.shape[0], : crop.shape[1]] = crop
         yield chosen, stack
+
+
+def _many(images: Any) -> Iterable[Source]:
+    """The same, if it is many pictures and not one."""
+    came = f"One {type(images).__name__}"
+    if isinstance(images, np.ndarray):
+        if images.ndim and not len(images):
+            return ()
+        came = f"An array of shape {images.shape}"
+    elif isinstance(images, Iterable) and not isinstance(images, str | bytes | bytearray):
+        return images
+    raise BadArrayError(
+        f"{came} came, but read_digits takes many pictures: an array (n, H, W) or "
+        "(n, H, W, 1 or 3), or a list of pictures. One picture goes into a list, "
+        "or into read(…, single=True)."
+    )
 
 
 def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,22 @@ def extra(name: str, what: str) -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(nowhere)
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Make the folder that an option names, and try whether it can be written.
+
+    Raises:
+        InkdigitsError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InkdigitsError(
+            f"The folder {folder} cannot be written: {error.strerror or error}. "
+            f"Give another one with {option}."
+        ) from error
 
 
 def say(error: InkdigitsError, about: object = "") -> None:

@@ -104,7 +104,9 @@ def _bundle() -> _Finding:
         elapsed_ms = (time.perf_counter() - started) * 1000
     except InkdigitsError as error:
         return _Finding("bundle", "cannot read", str(error), is_wrong=True)
-    says = f"{reader.bundle.name}, hashes right; read a stroke as {page.text!r} in {elapsed_ms:.1f} ms"
+    says = (
+        f"{reader.bundle.name}, hashes right; read a stroke as {page.text!r} in {elapsed_ms:.1f} ms"
+    )
     if page.text != "1":
         return _Finding("bundle", says, "It should be '1': install inkdigits again.", is_wrong=True)
     return _Finding("bundle", says)

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    what: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="A run folder, or a .digits file.")],
+    what: Annotated[
+        Path, typer.Argument(metavar="RUN|BUNDLE", help="A run folder, or a .digits file.")
+    ],
     data: Annotated[
         str,
         typer.Option(
-            metavar="SOURCE", help="mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file."
+            metavar="SOURCE",
+            help="mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file.",
         ),
     ] = "mnist",
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write report.html, its PNGs and metrics.json.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write report.html, its PNGs and metrics.json."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
     data_dir: DataDir = None,
@@ -59,7 +63,9 @@ def evaluate(
     low, high = metrics.accuracy_interval
     print(f"{images.name}: {metrics.correct} of {metrics.count} right")
     print(f"accuracy {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})")
-    print(f"loss {metrics.loss:.4f}, Brier {metrics.brier:.4f}, calibration error {metrics.ece:.4f}")
+    print(
+        f"loss {metrics.loss:.4f}, Brier {metrics.brier:.4f}, calibration error {metrics.ece:.4f}"
+    )
     if report is not None:
         print(f"Report: {report / 'report.html'}")
 

@@ -25,7 +25,8 @@ def export(
     to: Annotated[Target, typer.Option(help="The form.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file, or folder of a SavedModel.")],
     name: Annotated[
-        str | None, typer.Option(help="What a bundle is called in its readings; else the run's name.")
+        str | None,
+        typer.Option(help="What a bundle is called in its readings; else the run's name."),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:

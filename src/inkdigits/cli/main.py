@@ -1,5 +1,8 @@
 """The command line: `inkdigits VERB …`."""
 
+import contextlib
+import io
+import os
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -38,7 +41,9 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -46,11 +51,28 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may be no text, or more than the terminal's encoding can say.
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            print(end="", flush=True)  # so that a closed pipe or a full disk is met here
     except InkdigitsError as error:
         say(error)
         sys.exit(outcome(error).exit_code)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
+    except OSError as error:
+        _give_up_output()
+        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+            say(InkdigitsError(f"{error}. Is the disk full, or a folder not yours?"))
         sys.exit(1)
+
+
+def _give_up_output() -> None:
+    """Let Python's own last flush go nowhere, where it cannot fail again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkdigits.cli.common import say
+from inkdigits.cli.common import check_folder, say
 from inkdigits.decide import DEFAULT_MAX_ERROR
 from inkdigits.errors import InputError
 from inkdigits.reading import Page, Status
@@ -46,7 +46,7 @@ def read(
     format: Annotated[
         Format,
         typer.Option(
-            help="text, one document (a list for several pictures), one document a line, or a row a digit."
+            help="text; json, a list for several pictures; jsonl, a line each; csv, a row a digit."
         ),
     ] = Format.TEXT,
     show: Annotated[
@@ -75,6 +75,8 @@ def read(
     failed: list[InputError] = []
     pages: list[Page] = []
     show_names: set[str] = set()
+    if show is not None:
+        check_folder(show, "--show")
     if format is Format.CSV:
         _print_csv_header()
     for path in _expanded(pictures, failed):
@@ -93,7 +95,11 @@ def read(
         elif format is Format.CSV:
             _print_csv(page)
         else:
-            _print_text(page, Status(min_status.value), many=len(pictures) > 1 or path != pictures[0])
+            _print_text(
+                page, Status(min_status.value), many=len(pictures) > 1 or path != pictures[0]
+            )
+        if format in (Format.TEXT, Format.CSV) and page.status is not Status.OK:
+            print(f"{page.source}: {_remark(page)}", file=sys.stderr)
         if show is not None:
             _save(look, show, _unused(path.stem if path != _STDIN else "stdin", show_names))
     if format is Format.JSON and (pages or not failed):
@@ -122,10 +128,7 @@ def _expanded(pictures: list[Path], failed: list[InputError]) -> Iterator[Path]:
 def _print_text(page: Page, worst: Status, *, many: bool) -> None:
     prefix = f"{page.source}: " if many else ""
     for row in page.text_at_least(worst).split("\n") if page.text else []:
-        print(f"{prefix}{row}")
-    sys.stdout.flush()
-    if page.status is not Status.OK:
-        print(f"{page.source}: {_remark(page)}", file=sys.stderr)
+        print(f"{prefix}{row}", flush=True)
 
 
 def _remark(page: Page) -> str:

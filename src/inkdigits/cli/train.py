@@ -45,9 +45,11 @@ def train(
             "--resume goes on with the configuration in the run folder, "
             "so --model, --data, --config and --set cannot change it. Leave them out."
         )
-    shortcuts = {"train.model": model, "data.source": data}
-    short = [f'{key}="{value}"' for key, value in shortcuts.items() if value is not None]
-    wanted = Config.load(config, [*(settings or []), *short])
+    wanted = Config.load(config, settings or [])
+    if model is not None:
+        wanted = wanted.replace(train={"model": model})
+    if data is not None:
+        wanted = wanted.replace(data={"source": data})
     with extra("train", "Training"):
         from rich.console import Console
 

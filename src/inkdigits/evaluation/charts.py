@@ -65,7 +65,7 @@ def confusion(counts: Ints, theme: Theme) -> bytes:
     colours[np.diag_indices(size)] = 0.8 * ground + 0.2 * right
     axes.imshow(colours)
     for row, column in np.argwhere(counts > 0):
-        is_light = colours[row, column] @ (0.2126, 0.7152, 0.0722) > 0.42
+        is_light = colours[row, column] ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.2
         axes.text(
             column,
             row,
@@ -106,15 +106,15 @@ def reliability(bins: Reliability, theme: Theme) -> bytes:
         _dress(axes, theme)
     above.plot([0, 1], [0, 1], color=theme.muted, linewidth=1.2, linestyle=(0, (5, 4)))
     words = {"color": theme.muted, "fontsize": 11}
-    above.text(0.03, 0.96, "more often right than it is sure", va="top", **words)
-    above.text(0.98, 0.04, "surer than it is right", ha="right", **words)
+    above.text(0.03, 0.96, "not sure enough", va="top", **words)
+    above.text(0.98, 0.04, "too sure", ha="right", **words)
     used = bins.num_digits > 0
     confidence, accuracy, num_digits = (values[used] for values in bins)
     ends = np.array(
         [wilson_interval(round(a * n), int(n)) for a, n in zip(accuracy, num_digits, strict=True)]
     )
     above.vlines(confidence, ends[:, 0], ends[:, 1], color=theme.right, linewidth=2, alpha=0.45)
-    above.plot(confidence, accuracy, "o", color=theme.right, markersize=7)
+    above.plot(confidence, accuracy, "o", color=theme.right, markersize=7, clip_on=False)
     above.set(xlim=(0, 1.015), ylim=(0, 1.03), ylabel="read rightly")
     above.yaxis.set_major_formatter(PercentFormatter(1, 0))
     width = 1 / len(bins.num_digits)
@@ -150,7 +150,7 @@ def risk_coverage(
     for error, share in marks:
         axes.plot(share, error, "o", color=theme.text, markersize=6, clip_on=False, zorder=3)
     settled = risk[coverage >= 0.1]  # the first few digits say little, and much of it by chance
-    axes.set(xlim=(0, 1), ylim=(0, max(1.2 * float(settled.max()), 0.001)))
+    axes.set(xlim=(0, 1), ylim=(0, min(max(1.2 * float(settled.max()), 0.001), 1.05)))
     axes.set(xlabel="share answered, the surest digits first", ylabel="errors among the answered")
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.3g}%"))

@@ -56,14 +56,19 @@ def fit(
     run = Run.open(folder) if resume else Run.create(folder, config)
     run.write_json(
         "environment.json",
-        environment(examples.hashes) | {"split": examples.note, "num_train": examples.train.num_images},
+        environment(examples.hashes)
+        | {"split": examples.note, "num_train": examples.train.num_images},
     )
     keras.utils.set_random_seed(config.train.seed)
     model = _start(config, run, num_steps=len(examples.train) * config.train.epochs)
     first_epoch = int(model.optimizer.iterations) // len(examples.train)
     run.write_history(run.history()[:first_epoch])
     if first_epoch < config.train.epochs and not _is_over(config.train, run):
-        log = [keras.callbacks.TensorBoard(folder / "tensorboard")] if config.train.tensorboard else []
+        log = (
+            [keras.callbacks.TensorBoard(folder / "tensorboard")]
+            if config.train.tensorboard
+            else []
+        )
         model.fit(
             examples.train,
             initial_epoch=first_epoch,

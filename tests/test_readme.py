@@ -1,0 +1,71 @@
+"""Every block of README.md is run, and prints what it says it prints."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like the checkout to a reader of the README, and may be written to."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    return folder
+
+
+def run(command: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def of_kind(kind: str) -> list[str]:
+    return [text for name, text in BLOCKS if name == kind]
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"sh", "console", "python"}
+
+
+@pytest.mark.parametrize("block", of_kind("console"))
+def test_console_blocks_print_what_they_show(block: str, checkout: Path) -> None:
+    for part in block.split("$ ")[1:]:
+        command, _, shown = part.partition("\n")
+        printed = run(command, checkout)
+        if shown:
+            assert printed == shown, command
+
+
+@pytest.mark.parametrize("block", of_kind("python"))
+def test_python_blocks_run(block: str, checkout: Path) -> None:
+    script = checkout / "block.py"
+    script.write_text(block, encoding="utf-8")
+    assert run("python block.py", checkout).startswith("1 ")  # the first digit of sums.jpg
+
+
+def test_shell_blocks_run(checkout: Path) -> None:
+    for block in of_kind("sh"):
+        for command in block.splitlines():
+            if command.startswith("make "):  # what these do is what runs this test
+                run(f"make --dry-run {command.removeprefix('make ')}", ROOT)
+            else:
+                run(command, checkout)
+    assert (checkout / "runs/first/report/report.html").exists()
+    assert (checkout / "first.digits").exists()

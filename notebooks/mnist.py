@@ -42,6 +42,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 QUICK = os.environ.get("INKDIGITS_NOTEBOOK") == "quick"
 
 # %%
+import io
 import platform
 import subprocess
 import sys
@@ -53,6 +54,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime
+import PIL.Image
 from IPython.display import Image, display
 from matplotlib.ticker import PercentFormatter
 
@@ -85,6 +87,7 @@ plt.rcParams |= {
     "ytick.color": GREY,
     "legend.frameon": False,
     "image.cmap": "gray_r",
+    "image.interpolation": "nearest",
 }
 
 
@@ -99,6 +102,13 @@ def show_images(images, titles=None, columns=10, height=1.0, **options):
         axis.imshow(image, **options)
         axis.set_title(title, fontsize=9)
     plt.show()
+
+
+def show_photo(pixels, width=640):
+    """Show a photo as JPEG, which is a tenth of the size of PNG."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "JPEG", quality=88)
+    display(Image(file.getvalue(), width=width))
 
 
 # %% [markdown]
@@ -205,12 +215,22 @@ show_images(means, titles=list("0123456789"), vmin=0, vmax=1)
 #
 # The classic one: 784 inputs, one hidden layer of 128 units, 10 outputs.
 #
-# | layer | shape | weights | what it does |
-# |---|---|---|---|
-# | `Input` | (n, 28, 28) | none | one image of ink; *n* images are processed at once, as a batch |
-# | `Flatten` | (n, 784) | none | lays the rows end to end. It forgets which pixels are neighbours |
-# | `Dense(128, relu)` | (n, 128) | 784 · 128 + 128 | each unit adds up all pixels with weights of its own, plus a bias. ReLU keeps what is positive and makes the rest 0 |
-# | `Dense(10)` | (n, 10) | 128 · 10 + 10 | adds up what the units found, once for each class |
+# | layer | output | weights |
+# |---|---|---|
+# | `Input` | (n, 28, 28) | none |
+# | `Flatten` | (n, 784) | none |
+# | `Dense(128, relu)` | (n, 128) | 784 · 128 + 128 = 100,480 |
+# | `Dense(10)` | (n, 10) | 128 · 10 + 10 = 1,290 |
+#
+# - **Input**: images of ink; *n* of them are processed at once, as a batch.
+# - **Flatten** lays the 28 rows of an image end to end. It has no weights, and it forgets which
+#   pixels are neighbours.
+# - **Dense, 128 units**: each unit multiplies the 784 pixels by weights of its own, adds them up,
+#   and adds a bias. ReLU keeps the sum where it is positive and makes it 0 elsewhere.
+# - **Dense, 10 outputs**: each class adds up what the 128 units found, again with weights of its
+#   own.
+#
+# Why like this?
 #
 # - **Why a hidden layer?** Without it the network could only add up pixels, and "ink here counts
 #   for a 7" would hold whatever else is in the picture. A unit can stand for a combination.
@@ -331,7 +351,7 @@ history = network.fit(
 
 # %%
 weights = network.get_layer("hidden").kernel.numpy().T.reshape(-1, 28, 28)  # (128, 28, 28)
-strongest = np.argsort(-np.abs(weights).sum(axis=(1, 2)))[:20]
+strongest = np.argsort(-np.abs(weights).sum(axis=(1, 2)))[:10]
 limit = np.quantile(np.abs(weights[strongest]), 0.995)
 show_images(weights[strongest], cmap="PuOr", vmin=-limit, vmax=limit)
 
@@ -457,10 +477,9 @@ shrunk = {
 # %%
 plain, robust = {}, {}
 for name, images in pictures.items():
-    answers = network.predict(shrunk[name], batch_size=500, verbose=0)
-    plain[name] = (answers.argmax(axis=1) == labels).mean()
-    answers = model.predict(digits_ink(images), batch_size=500, verbose=0)["logits"]
-    robust[name] = (answers.argmax(axis=1) == labels).mean()
+    plain[name] = (np.argmax(network(shrunk[name]), axis=1) == labels).mean()
+    answers = model(digits_ink(images))  # {"glyph": (n, 28, 28), "logits": (n, 10)}
+    robust[name] = (np.argmax(answers["logits"], axis=1) == labels).mean()
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=(1, 7), sharey=True)
 places = np.arange(len(pictures))
@@ -521,12 +540,8 @@ photo = (photo + rng.normal(0, 4, photo.shape)).clip(0, 255).astype(np.uint8)
 # with a clear message.
 
 # %%
-picture = decode(MY_PICTURE or photo)  # (H, W) or (H, W, 3) uint8
-
-plt.figure(figsize=(8, 3.9))
-plt.imshow(picture, cmap="gray")
-plt.axis("off")
-plt.show()
+picture = decode(photo if MY_PICTURE is None else MY_PICTURE)  # (H, W) or (H, W, 3) uint8
+show_photo(picture)
 
 # %% [markdown]
 # **Step 2: the ink.** `page_ink` estimates the paper behind the writing, lamp and all, and keeps
@@ -579,7 +594,7 @@ show_images(glyphs[:10], titles=["28×28"] * len(sizes), vmin=0, vmax=1)
 # for digits like MNIST's.
 
 # %%
-logits = network.predict(glyphs, verbose=0)  # (n, 10)
+logits = network(glyphs)  # (n, 10)
 probabilities = softmax(logits, temperature)  # (n, 10)
 read = probabilities.argmax(axis=1)  # (n,)
 
@@ -607,11 +622,7 @@ from inkdigits.imaging.draw import draw_page
 
 reader = Reader()  # the shipped model; at most 0.2 % errors among what has the status "ok"
 look = reader.look(picture)
-
-plt.figure(figsize=(8, 3.9))
-plt.imshow(draw_page(look.picture, look.page))
-plt.axis("off")
-plt.show()
+show_photo(draw_page(look.picture, look.page))
 print(look.page.text)
 
 # %%
@@ -650,7 +661,7 @@ drawn = [
     cv2.polylines(paper.copy(), [scribble], False, 0, 7, cv2.LINE_AA),
     paper,
 ]
-claims = softmax(model.predict(digits_ink(np.stack(drawn)), verbose=0)["logits"])  # (7, 10)
+claims = softmax(model(digits_ink(np.stack(drawn)))["logits"])  # (7, 10)
 answers = reader.read_digits(drawn)
 titles = [
     f"network: {claim.argmax()}, {claim.max():.0%}\nreader: {answer.value or '–'}, {answer.status}"
@@ -674,8 +685,7 @@ folder = Path(tempfile.mkdtemp(prefix="inkdigits-"))
 model.save(folder / "mnist.keras")
 loaded = keras.saving.load_model(folder / "mnist.keras")
 
-before = model.predict(validation_ink[:100], verbose=0)["logits"]
-after = loaded.predict(validation_ink[:100], verbose=0)["logits"]
+before, after = (each(validation_ink[:100])["logits"].numpy() for each in (model, loaded))
 print("largest difference of a logit:", np.abs(before - after).max())
 
 # %% [markdown]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, write_bundle
-from inkdigits.errors import BundleError, ExportError, MissingExtraError
+from inkdigits.errors import BundleError, ExportError, InkdigitsError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
 
@@ -72,7 +72,7 @@ def export(
     Args:
         model: ink (n, H, W) → ``{"glyph", "logits"}``, as a run keeps it.
         target: one of ``FORMATS``.
-        path: the file, or the folder of a SavedModel; replaced if it is there.
+        path: the file, or the folder of a SavedModel; an earlier export is replaced.
         ink: (n, H, W) float32 of images that were not trained on; the first 1,000 are compared,
             and the ranges of int8 are taken from the last 200.
         labels: (n,) their classes.
@@ -82,7 +82,8 @@ def export(
         The comparison, which was good enough.
 
     Raises:
-        ExportError: the conversion failed, or disagrees with Keras; nothing is written.
+        ExportError: a name that does not fit, or a folder of something else; the conversion
+            failed, or disagrees with Keras. Nothing is written.
         MissingExtraError: what the conversion needs is not installed.
     """
     suffix = SUFFIXES.get(target, "")
@@ -96,6 +97,10 @@ def export(
                 if suffix
                 else "a SavedModel is a folder, without ending."
             )
+        )
+    if path.is_dir() and not (target == "saved-model" and _may_be_replaced(path)):
+        raise ExportError(
+            f"{path} is a folder of something else, and is left as it is. Give another name."
         )
     model(ink[:1])  # Keras exports only a model that was called
     writers: dict[str, Callable[[Path], _Run]] = {
@@ -116,7 +121,18 @@ def export(
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
     except ImportError as error:
         raise MissingExtraError(f"Exporting to {target} ({error.name})", "train") from error
+    except InkdigitsError:
+        raise
+    except Exception as error:  # a converter may raise anything
+        raise ExportError(
+            f"The model could not be converted to {target}: {type(error).__name__}: {error} "
+            "Try other versions of keras and its exporters: inkdigits doctor"
+        ) from error
     return parity
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    return (folder / "saved_model.pb").is_file() or not any(folder.iterdir())
 
 
 def _compare(model: keras.Model, run: _Run, ink: _Ink, labels: NDArray[np.int64]) -> Parity:

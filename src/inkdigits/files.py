@@ -20,16 +20,12 @@ def written_whole(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    _delete(part)  # of a process that was killed and had the same number
     try:
         yield part
-        if path.is_dir() and part.is_dir():
-            shutil.rmtree(path)  # a folder cannot be replaced in one step
-        part.replace(path)
+        _move(part, path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
+        _delete(part)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -41,3 +37,26 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write a whole UTF-8 text file or nothing; same errors as ``written_whole``."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def _move(part: Path, path: Path) -> None:
+    if not (part.is_dir() and path.is_dir()):
+        part.replace(path)
+        return
+    # A folder cannot be replaced in one step: the old one stands aside until the new one is there.
+    old = path.with_name(f".old-{os.getpid()}-{path.name}")
+    _delete(old)
+    path.replace(old)
+    try:
+        part.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
+    _delete(old)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

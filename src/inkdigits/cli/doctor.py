@@ -58,12 +58,24 @@ def _findings(data_dir: DataDir) -> Iterator[_Finding]:
     yield _Finding(
         "inkdigits", f"{metadata.version('inkdigits')}, Python {platform.python_version()}"
     )
-    versions = (f"{name} {metadata.version(name)}" for name in _CORE)
-    yield _Finding("reading", ", ".join(versions))
+    yield _core()
     yield from _extras()
     yield from _data(data_dir)
     yield _bundle()
     yield _keras()
+
+
+def _core() -> _Finding:
+    versions, missing = [], []
+    for name in _CORE:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if not missing:
+        return _Finding("reading", ", ".join(versions))
+    advice = f"Install it with: pip install {' '.join(missing)}"
+    return _Finding("reading", f"{', '.join(missing)} not installed", advice, is_wrong=True)
 
 
 def _extras() -> Iterator[_Finding]:
@@ -83,20 +95,22 @@ def _data(data_dir: DataDir) -> Iterator[_Finding]:
     broken = [file for file in reports if not file.intact]
     if not broken:
         yield _Finding("data", f"MNIST found and verified in {reports[0].path.parent}")  # type: ignore[union-attr]
+    by_advice: dict[tuple[bool, str], list[str]] = {}
     for file in broken:
-        found = file.path is not None
-        says = f"{file.name} {'is damaged' if found else 'is not here'}"
-        yield _Finding("data", says, file.advice, is_wrong=found)
+        by_advice.setdefault((file.path is not None, file.advice), []).append(file.name)
+    for (found, advice), names in by_advice.items():
+        says = f"{'damaged' if found else 'not here'}: {', '.join(names)}"
+        yield _Finding("data", says, advice, is_wrong=found)
 
 
 def _bundle() -> _Finding:
-    import numpy as np
-
-    from inkdigits.reader import Reader
-
-    picture = np.full((120, 90), 255, np.uint8)
-    picture[20:100, 42:48] = 0  # a stroke
     try:
+        import numpy as np
+
+        from inkdigits.reader import Reader
+
+        picture = np.full((120, 90), 255, np.uint8)
+        picture[20:100, 42:48] = 0  # a stroke
         reader = Reader()
         reader.read(picture, single=True)
         started = time.perf_counter()
@@ -104,6 +118,9 @@ def _bundle() -> _Finding:
         elapsed_ms = (time.perf_counter() - started) * 1000
     except InkdigitsError as error:
         return _Finding("bundle", "cannot read", str(error), is_wrong=True)
+    except ImportError as error:  # such as a system library that OpenCV misses
+        advice = f"{error}. Install inkdigits again, with what it needs: pip install inkdigits"
+        return _Finding("bundle", "cannot read", advice, is_wrong=True)
     says = (
         f"{reader.bundle.name}, hashes right; read a stroke as {page.text!r} in {elapsed_ms:.1f} ms"
     )

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkdigits.cli.common import DataDir, extra
+from inkdigits.cli.common import DataDir, check_folder, extra
 from inkdigits.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
-
-    from inkdigits.data import LabelledImages
 
 
 def evaluate(
@@ -38,14 +38,17 @@ def evaluate(
     from inkdigits.data import load
     from inkdigits.evaluation.metrics import measure
 
+    if report is not None:
+        with extra("train", "Drawing a report"):
+            import matplotlib  # noqa: F401
+        check_folder(report, "--report")
+    network = _network(what)
     images = load(data, "test", data_dir=data_dir)
-    probabilities = _probabilities(what, images)
+    probabilities = network(images.images)
     metrics = measure(probabilities, images.labels)
     if metrics.count != len(images):
         raise DataError(f"{metrics.count} of {len(images)} images were scored; expected all.")
     if report is not None:
-        with extra("train", "Drawing a report"):
-            import matplotlib  # noqa: F401
         from inkdigits.evaluation.report import write_report
 
         write_report(
@@ -70,19 +73,21 @@ def evaluate(
         print(f"Report: {report / 'report.html'}")
 
 
-def _probabilities(what: Path, images: "LabelledImages") -> "NDArray[np.float32]":
-    """(n, 10), by Keras for a run folder and by ONNX Runtime for a bundle."""
+def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]":
+    """(n, H, W) → (n, 10) probabilities, by Keras for a run and by ONNX Runtime for a bundle."""
     from inkdigits.evaluation.calibration import softmax
 
     if not what.is_dir():
         from inkdigits.reader import Reader
 
         reader = Reader(what)
-        return softmax(reader.logits(images.images)[0], reader.rule.temperature)
+        return lambda images: softmax(reader.logits(images)[0], reader.rule.temperature)
     with extra("train", "Evaluating a run"):
         from inkdigits.training.fit import as_ink
         from inkdigits.training.run import Run
     run = Run.open(what)
     temperature = run.read_json("calibration.json")["temperature"]
-    logits = run.load_model().predict(as_ink(images.images), batch_size=500, verbose=0)["logits"]
-    return softmax(logits, temperature)
+    model = run.load_model()
+    return lambda images: softmax(
+        model.predict(as_ink(images), batch_size=500, verbose=0)["logits"], temperature
+    )

@@ -5,6 +5,7 @@ and augmentation follow from (seed, epoch). So a run that was interrupted goes o
 never had been.
 """
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from inkdigits.files import written_whole
 from inkdigits.models import zoo
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.run import Run, environment, load_model
+from inkdigits.training.tensorboard import EventLog
 
 _STEPS_PER_EXECUTION = 16
 
@@ -53,22 +55,25 @@ def fit(
     """
     zoo.build_network(config.train.model)  # an unknown name is an error before data is read
     examples = _examples(config, data_dir)
-    run = Run.open(folder) if resume else Run.create(folder, config)
+    run = _continued(folder, config) if resume else Run.create(folder, config)
     run.write_json(
         "environment.json",
         environment(examples.hashes)
-        | {"split": examples.note, "num_train": examples.train.num_images},
+        | {
+            "seed": config.train.seed,
+            "split": examples.note,
+            "num_train": examples.train.num_images,
+        },
     )
     keras.utils.set_random_seed(config.train.seed)
-    model = _start(config, run, num_steps=len(examples.train) * config.train.epochs)
+    if resume and run.checkpoint_path.exists():
+        model = load_model(run.checkpoint_path)
+    else:
+        model = _start(config, run, num_steps=len(examples.train) * config.train.epochs)
     first_epoch = int(model.optimizer.iterations) // len(examples.train)
     run.write_history(run.history()[:first_epoch])
     if first_epoch < config.train.epochs and not _is_over(config.train, run):
-        log = (
-            [keras.callbacks.TensorBoard(folder / "tensorboard")]
-            if config.train.tensorboard
-            else []
-        )
+        log = [EventLog(folder / "tensorboard")] if config.train.tensorboard else []
         model.fit(
             examples.train,
             initial_epoch=first_epoch,
@@ -88,7 +93,7 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    examples = _examples(config, data_dir)
+    examples = _examples(config.replace(data={"synthetic": 0}), data_dir)  # trained on, not shown
     return examples.validation_images, examples.validation_labels
 
 
@@ -102,22 +107,24 @@ def describe(run: Run) -> dict[str, Any]:
         RunError: the run did not finish.
     """
     config = run.config()
+    calibration = run.read_json("calibration.json")  # written last: it says the run did finish
     training = {
         "config": config.to_mapping(),
         "environment": run.read_json("environment.json"),
         "last_epoch": run.history()[-1],
     }
-    drawn = ["Digits drawn by inkdigits.synthesis"]
+    drawn = "Digits drawn by inkdigits.synthesis"
     attribution = {
         "mnist": [
             "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
             "QMNIST's table of writers, Facebook, BSD licence",
-            *(drawn if config.data.synthetic else []),
         ],
-        "synthetic": drawn,
+        "synthetic": [drawn],
     }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
+    if config.data.synthetic and drawn not in attribution:
+        attribution.append(drawn)
     return {
-        "calibration": run.read_json("calibration.json"),
+        "calibration": calibration,
         "training": training,
         "attribution": attribution,
     }
@@ -154,6 +161,7 @@ class _Batches(keras.utils.PyDataset):
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
+        """Shuffle anew; asked for again at the start of each epoch."""
         self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
 
     def __len__(self) -> int:
@@ -173,15 +181,22 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._started = time.perf_counter()
+        self._examples.train.set_epoch(epoch)
         _reseed(self.model, self._config.seed, epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = {} if logs is None else logs
+        logs = {} if logs is None else logs  # changed in place: later callbacks see it too
         examples, history = self._examples, self._run.history()
         with _averaged_weights(self.model):
             loss, accuracy = self.model.evaluate(
                 examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
             )
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"The validation loss of epoch {epoch + 1} is {loss}: the training diverged. "
+                    "Start again with a train.learning_rate below "
+                    f"{self._config.learning_rate:g}."
+                )
             logs |= {"val_loss": loss, "val_accuracy": accuracy}
             is_best = all(loss < row["val_loss"] for row in history)
             if self._config.keep == "last" or is_best:
@@ -191,17 +206,29 @@ class _Epochs(keras.callbacks.Callback):
         logs["seconds"] = round(time.perf_counter() - self._started, 2)
         self._run.write_history([*history, {"epoch": epoch + 1, **logs}])
         self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
-        examples.train.set_epoch(epoch + 1)
         self.model.stop_training = _is_over(self._config, self._run)
 
 
-def as_ink(images: np.ndarray) -> np.ndarray:
+def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, H, W) uint8, 255 is ink → float32 in [0, 1]."""
     return images.astype(np.float32) / np.float32(255)
 
 
+def _continued(folder: Path, config: Config) -> Run:
+    run = Run.open(folder)
+    if run.config() != config:
+        raise RunError(
+            f"The run in {folder} was started with another configuration. Go on with the one in "
+            "its config.toml, or start a new run in another folder."
+        )
+    return run
+
+
 def _examples(config: Config, data_dir: Path | None) -> _Examples:
-    whole = data.load(config.data.source, "train", data_dir=data_dir, seed=config.train.seed)
+    drawn = {"count": config.data.limit} if config.data.limit else {}  # no more than are used
+    whole = data.load(
+        config.data.source, "train", data_dir=data_dir, seed=config.train.seed, **drawn
+    )
     if config.data.limit:
         count = min(config.data.limit, len(whole))
         whole = whole.take(np.linspace(0, len(whole) - 1, count).astype(np.int64))
@@ -215,12 +242,7 @@ def _examples(config: Config, data_dir: Path | None) -> _Examples:
 
 
 def _start(config: Config, run: Run, num_steps: int) -> keras.Model:
-    """The training model, fresh or from the checkpoint; a fresh one is saved at once.
-
-    That first save is what finds a full disk or a read-only folder before the first epoch.
-    """
-    if run.checkpoint_path.exists():
-        return load_model(run.checkpoint_path)
+    """A fresh training model, saved at once: that finds a full disk before the first epoch."""
     train = config.train
     network = zoo.build_network(train.model)
     model = zoo.training_model(network, config.augment, train.seed)
@@ -285,7 +307,8 @@ def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
     for number, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            generator.state.assign(np.array([seed * 1000 + number, epoch], "uint32"))
+            first = (seed * 1000 + number) % 2**32
+            generator.state.assign(np.array([first, epoch], "uint32"))
 
 
 @contextmanager

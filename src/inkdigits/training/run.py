@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -42,7 +43,11 @@ class Run:
             RunError: the folder already holds a run, is a file, or cannot be written.
         """
         run = cls(folder)
-        if run.config_path.exists():
+        try:
+            is_taken = run.config_path.exists()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        if is_taken:
             raise RunError(
                 f"{folder} already holds a run. Go on with it by --resume, "
                 "or give another folder with --out."
@@ -85,11 +90,21 @@ class Run:
         return Config.load(self.config_path)
 
     def history(self) -> list[dict[str, float]]:
-        """One row for each whole epoch so far."""
+        """One row for each whole epoch so far.
+
+        Raises:
+            RunError: the file was damaged.
+        """
         path = self.folder / "history.jsonl"
         if not path.exists():
             return []
-        return [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{path} is damaged ({error}), but must hold one JSON document a line. "
+                "Mend that line, or train again with another --out."
+            ) from error
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Replace the history."""
@@ -156,7 +171,7 @@ def load_model(path: Path) -> keras.Model:
 
     try:
         return keras.saving.load_model(path)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise RunError(
             f"{path} is missing or no model that can be loaded ({error}). "
             f"Train one with: inkdigits train --out {path.parent}"
@@ -175,6 +190,7 @@ def environment(data_hashes: Mapping[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "devices": keras.distribution.list_devices(),
         "git_revision": _git_revision(),
         "data_sha256": dict(data_hashes),
     }
@@ -200,16 +216,18 @@ def _processor() -> str:
 
 def _git_revision() -> str | None:
     """The revision of the checkout that inkdigits runs from; None when it is installed."""
+    here = Path(__file__)
     try:
-        done = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
+        # An installation may lie inside somebody else's checkout, which does not track it.
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)
+        return _git(here.parent, "describe", "--always", "--dirty")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 
 

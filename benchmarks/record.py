@@ -94,7 +94,7 @@ def score(bundle: Path, data_dir: Path | None) -> dict[str, Any]:
     }
     figures: dict[str, Any] = {"bytes": Bundle.open(bundle).num_bytes}
     for name, (images, labels) in sets.items():
-        probabilities = softmax(reader.logits(images)[0], reader.rule.temperature)
+        probabilities = softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
         metrics = measure(probabilities, labels).to_dict()
         figures[name] = {
             key: metrics[key] for key in ("count", "correct", "accuracy", "loss", "brier", "ece")

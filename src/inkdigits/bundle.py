@@ -37,6 +37,7 @@ class GraphOutput(NamedTuple):
 
     glyph: NDArray[np.float32]  # (n, 28, 28), what the network saw
     logits: NDArray[np.float32]  # (n, classes)
+    novelty: NDArray[np.float32]  # (n,) log-odds of "no digit"; zeros where the graph has none
 
 
 class Bundle:
@@ -124,8 +125,12 @@ class Bundle:
         Args:
             ink: (n, H, W) float32 in [0, 1], 1 is ink; one digit each, anywhere, any size.
         """
-        glyph, logits = self.session.run(["glyph", "logits"], {"ink": ink})
-        return GraphOutput(glyph, logits)
+        outputs = {output.name for output in self.session.get_outputs()}
+        wanted = [name for name in GraphOutput._fields if name in outputs]
+        found = dict(zip(wanted, self.session.run(wanted, {"ink": ink}), strict=True))
+        return GraphOutput(
+            found["glyph"], found["logits"], found.get("novelty", np.zeros(len(ink), np.float32))
+        )
 
 
 def shipped_path() -> Path:
@@ -150,7 +155,7 @@ def write_bundle(
         path: the ``.digits`` file.
         name: shown in every reading.
         graph: an ONNX model with input ``ink`` (n, H, W) float32 and outputs
-            ``glyph`` (n, 28, 28) and ``logits`` (n, classes).
+            ``glyph`` (n, 28, 28), ``logits`` (n, classes) and ``novelty`` (n,).
         classes: one character a class.
         calibration: ``temperature``, ``dial`` and what they were fitted on.
         training: configuration, environment and last figures of the run.
@@ -166,7 +171,7 @@ def write_bundle(
         "name": name,
         "classes": classes,
         "input": {"name": "ink", "shape": ["n", "height", "width"], "meaning": "1 is ink"},
-        "outputs": ["glyph", "logits"],
+        "outputs": list(GraphOutput._fields),
         "calibration": dict(calibration),
         "training": dict(training),
         "licence": licence,

@@ -116,6 +116,12 @@ class DataConfig(_Section):
     synthetic: int = _setting(
         0, "how many digits drawn by inkdigits to add to the training images", low=0, high=1_000_000
     )
+    nondigits: int = _setting(
+        0,
+        "how many non-digits to add, drawn or cut and joined from digits: teaches to reject",
+        low=0,
+        high=1_000_000,
+    )
     validation_share: float = _setting(
         0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
     )

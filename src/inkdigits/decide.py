@@ -24,11 +24,13 @@ class Rule:
     Attributes:
         temperature: divides the logits.
         threshold: confidence from which on a digit is ok; above 1 nothing is.
+        rejects: the network was taught what is no digit, so its novelty counts.
         classes: one character a class.
     """
 
     temperature: float
     threshold: float
+    rejects: bool
     classes: str
 
     @classmethod
@@ -60,11 +62,41 @@ class Rule:
                 f"up to below 1; its settings: {', '.join(f'{error:g}' for error in sorted(dial))}."
             )
         setting = max(error for error in dial if error <= max_error)
-        return cls(temperature, dial[setting], str(manifest["classes"]))
+        rejects = bool(calibration.get("rejects"))
+        return cls(temperature, dial[setting], rejects, str(manifest["classes"]))
+
+
+def with_none(
+    logits: NDArray[np.float32], novelty: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Put the logit of "no digit" behind those of the digits: (n, classes) → (n, classes + 1)."""
+    peak = logits.max(axis=1)
+    together = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))  # logsumexp, (n,)
+    return np.column_stack((logits, novelty + together))
+
+
+def probabilities(
+    logits: NDArray[np.float32], novelty: NDArray[np.float32], rule: Rule
+) -> NDArray[np.float32]:
+    """Calibrated probabilities of each class, and that this is no digit.
+
+    Args:
+        logits: (n, classes) float32.
+        novelty: (n,) float32 log-odds of "no digit"; it counts only where the rule says so.
+        rule: temperature, and whether novelty counts.
+
+    Returns:
+        (n, classes + 1) float32, the last column 0 where novelty does not count.
+    """
+    if rule.rejects:
+        return softmax(with_none(logits, novelty), rule.temperature)
+    of_digits = softmax(logits, rule.temperature)
+    return np.column_stack((of_digits, np.zeros(len(of_digits), np.float32)))
 
 
 def decide(
     logits: NDArray[np.float32],
+    novelty: NDArray[np.float32],
     boxes: Sequence[Box],
     is_blank: NDArray[np.bool_],
     rule: Rule,
@@ -73,6 +105,7 @@ def decide(
 
     Args:
         logits: (n, classes) float32.
+        novelty: (n,) float32 log-odds of "no digit".
         boxes: n boxes in pixels of the page.
         is_blank: (n,) true where there is no ink at all.
         rule: temperature, threshold and classes.
@@ -80,21 +113,25 @@ def decide(
     Returns:
         n digits, in the same order.
     """
-    probabilities = softmax(logits, rule.temperature)  # (n, classes)
-    best = probabilities.argmax(axis=1).tolist()
-    two_best = np.partition(probabilities, -2, axis=1)[:, -2:].sum(axis=1)
-    is_digit = (two_best >= _MIN_PAIR).tolist()
+    judged = probabilities(logits, novelty, rule)
+    of_digits, of_none = judged[:, :-1], judged[:, -1]
+    best = of_digits.argmax(axis=1)
+    two_best = np.partition(of_digits, -2, axis=1)[:, -2:].sum(axis=1)
+    is_rejected = of_none > 0.5 if rule.rejects else two_best < _MIN_PAIR
+    is_sure = of_digits.max(axis=1) >= rule.threshold
     digits = []
-    for row, index, box, blank, digit_like in zip(
-        probabilities.tolist(), best, boxes, is_blank.tolist(), is_digit, strict=True
+    for row, index, box, blank, rejected, sure in zip(
+        of_digits.tolist(),
+        best.tolist(),
+        boxes,
+        is_blank.tolist(),
+        is_rejected.tolist(),
+        is_sure.tolist(),
+        strict=True,
     ):
-        confidence = row[index]
         if blank:
             digits.append(Digit("", 0.0, Status.BLANK, box, (), rule.classes))
             continue
-        if not digit_like:
-            status = Status.REJECT
-        else:
-            status = Status.OK if confidence >= rule.threshold else Status.REVIEW
-        digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
+        status = Status.REJECT if rejected else Status.OK if sure else Status.REVIEW
+        digits.append(Digit(rule.classes[index], row[index], status, box, tuple(row), rule.classes))
     return digits

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, write_bundle
+from inkdigits.decide import with_none
 from inkdigits.errors import BundleError, ExportError, InkdigitsError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
@@ -38,7 +39,7 @@ _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
 _QUANTISED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # the network's own
 
 _Ink = NDArray[np.float32]
-_Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) ink → (n, classes) logits
+_Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
 
 
 class Parity(NamedTuple):
@@ -70,7 +71,7 @@ def export(
     """Export a model, and write the file only if it agrees with Keras.
 
     Args:
-        model: ink (n, H, W) → ``{"glyph", "logits"}``, as a run keeps it.
+        model: ink (n, H, W) → ``{"glyph", "logits", "novelty"}``, as a run keeps it.
         target: one of ``FORMATS``.
         path: the file, or the folder of a SavedModel; an earlier export is replaced.
         ink: (n, H, W) float32 of images that were not trained on; the first 1,000 are compared,
@@ -143,10 +144,14 @@ def _compare(model: keras.Model, run: _Run, ink: _Ink, labels: NDArray[np.int64]
     return Parity(
         num_images=len(ink),
         max_difference=float(np.abs(softmax(ours) - softmax(kerass)).max()),
-        share_same_class=float((ours.argmax(1) == kerass.argmax(1)).mean()),
-        accuracy=float((ours.argmax(1) == twice).mean()),
-        keras_accuracy=float((kerass.argmax(1) == twice).mean()),
+        share_same_class=float((_digit(ours) == _digit(kerass)).mean()),
+        accuracy=float((_digit(ours) == twice).mean()),
+        keras_accuracy=float((_digit(kerass) == twice).mean()),
     )
+
+
+def _digit(outputs: NDArray[np.float32]) -> NDArray[np.int64]:
+    return outputs[:, :-1].argmax(axis=1)
 
 
 def _require(parity: Parity, target: str) -> None:
@@ -163,8 +168,12 @@ def _require(parity: Parity, target: str) -> None:
         )
 
 
+def _joined(outputs: Mapping[str, Any]) -> NDArray[np.float32]:
+    return with_none(np.asarray(outputs["logits"]), np.asarray(outputs["novelty"]))
+
+
 def _predict(model: keras.Model) -> _Run:
-    return lambda ink: np.asarray(model.predict(ink, batch_size=250, verbose=0)["logits"])
+    return lambda ink: _joined(model.predict(ink, batch_size=250, verbose=0))
 
 
 def _keras(model: keras.Model, part: Path) -> _Run:
@@ -187,7 +196,8 @@ def _onnx(model: keras.Model, part: Path) -> _Run:
     onnx.checker.check_model(proto)
     onnx.save(proto, part)
     session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
-    return lambda ink: session.run(["logits"], {"ink": ink})[0]
+    names = ["logits", "novelty"]
+    return lambda ink: with_none(*session.run(names, {"ink": ink}))
 
 
 def _bundle(model: keras.Model, part: Path, facts: Mapping[str, Any]) -> _Run:
@@ -199,7 +209,7 @@ def _bundle(model: keras.Model, part: Path, facts: Mapping[str, Any]) -> _Run:
         bundle = Bundle.open(part)
     except BundleError as error:
         raise ExportError(f"The bundle that was made cannot be opened: {error}") from error
-    return lambda ink: bundle.run(ink).logits
+    return lambda ink: _joined(bundle.run(ink)._asdict())
 
 
 def _saved_model(model: keras.Model, part: Path) -> _Run:
@@ -207,7 +217,7 @@ def _saved_model(model: keras.Model, part: Path) -> _Run:
 
     model.export(part, format="tf_saved_model", verbose=False)
     loaded = tf.saved_model.load(str(part))
-    return lambda ink: loaded.serve(tf.constant(ink))["logits"].numpy()
+    return lambda ink: _joined(loaded.serve(tf.constant(ink)))
 
 
 def _litert(model: keras.Model, part: Path) -> _Run:
@@ -257,7 +267,7 @@ def _litert_run(content: bytes) -> _Run:
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_content=content).get_signature_runner()
-    return lambda ink: runner(ink=ink)["logits"]
+    return lambda ink: _joined(runner(ink=ink))
 
 
 @contextmanager

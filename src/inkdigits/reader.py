@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.bundle import Bundle
+from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.decode import Source, decode
@@ -88,12 +88,13 @@ class Reader:
             found = [[(crop.box, crop.ink) for crop in line] for line in find_lines(ink)]
         crops = [crop for line in found for _, crop in line]
         boxes = [_on_page(box, ink, picture) for line in found for box, _ in line]
-        glyphs, logits = self._run(crops)
-        digits = iter(decide(logits, boxes, np.zeros(len(crops), bool), self.rule))
+        output = self._run(crops)
+        is_blank = np.zeros(len(crops), bool)
+        digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule))
         lines = tuple(Line(tuple(next(digits) for _ in line)) for line in found)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
-        return Look(page, picture, ink, glyphs)
+        return Look(page, picture, ink, output.glyph)
 
     def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
         """Read many pictures of one digit each.
@@ -111,16 +112,16 @@ class Reader:
             BadArrayError: an array of another shape, dtype or range.
             InputError: a picture cannot be read at all.
         """
-        logits, boxes, is_blank = self.logits(images)
-        return decide(logits, boxes, is_blank, self.rule)
+        output, boxes, is_blank = self.outputs(images)
+        return decide(output.logits, output.novelty, boxes, is_blank, self.rule)
 
-    def logits(
+    def outputs(
         self, images: NDArray[Any] | Iterable[Source]
-    ) -> tuple[NDArray[np.float32], list[Box], NDArray[np.bool_]]:
+    ) -> tuple[GraphOutput, list[Box], NDArray[np.bool_]]:
         """What the network says of each picture, before any judgement; as ``read_digits``.
 
         Returns:
-            logits (n, classes) float32, n boxes, and (n,) bool: there is no ink.
+            What the graph says of n digits, n boxes, and (n,) bool: there is no ink.
         """
         ink: NDArray[np.float32] | Sequence[NDArray[np.float32]]
         if isinstance(images, np.ndarray) and images.ndim in (3, 4) and len(images):
@@ -135,17 +136,21 @@ class Reader:
                 ink.append(digit_ink(picture))
                 boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
             is_blank = np.array([not crop.any() for crop in ink], bool)
-        return self._run(ink)[1], boxes, is_blank
+        return self._run(ink), boxes, is_blank
 
     def _run(
         self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(glyphs, logits) of crops of any sizes, in their order."""
-        glyphs = np.zeros((len(crops), 28, 28), np.float32)
-        logits = np.zeros((len(crops), len(self.bundle.classes)), np.float32)
+    ) -> GraphOutput:
+        """What the graph says of crops of any sizes, in their order."""
+        whole = GraphOutput(
+            np.zeros((len(crops), 28, 28), np.float32),
+            np.zeros((len(crops), len(self.bundle.classes)), np.float32),
+            np.zeros(len(crops), np.float32),
+        )
         for chosen, batch in _batches(crops):
-            glyphs[chosen], logits[chosen] = self.bundle.run(batch)
-        return glyphs, logits
+            for part, values in zip(whole, self.bundle.run(batch), strict=True):
+                part[chosen] = values
+        return whole
 
 
 def _batches(

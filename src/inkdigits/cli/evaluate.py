@@ -81,7 +81,7 @@ def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]"
         from inkdigits.reader import Reader
 
         reader = Reader(what)
-        return lambda images: softmax(reader.logits(images)[0], reader.rule.temperature)
+        return lambda images: softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
     with extra("train", "Evaluating a run"):
         from inkdigits.training.fit import as_ink
         from inkdigits.training.run import Run

@@ -1,7 +1,8 @@
 """The networks by name, and the models that are made of one.
 
-A network takes glyphs (n, 28, 28) and gives logits (n, 10); it knows nothing of augmentation
-or of where a digit lies. ``training_model`` and ``reading_model`` put the rest in front of it.
+A network takes glyphs (n, 28, 28) and gives logits (n, 10), or (n, 11) where the last one says
+"no digit"; it knows nothing of augmentation or of where a digit lies. ``training_model`` and
+``reading_model`` put the rest around it.
 """
 
 import math
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from inkdigits.config import AugmentConfig
 from inkdigits.errors import ConfigError
@@ -19,14 +20,14 @@ from inkdigits.models.canonical import GLYPH_SIZE_PX, Canonical
 NUM_CLASSES = 10
 
 
-def mlp(glyph: Any) -> Any:
+def mlp(glyph: Any, num_outputs: int) -> Any:
     """The classic one: 784 inputs, 128 hidden ReLU units, 10 outputs."""
     x = layers.Flatten()(glyph)  # (n, 784)
     x = layers.Dense(128, activation="relu")(x)  # (n, 128)
-    return layers.Dense(NUM_CLASSES, name="logits")(x)  # (n, 10)
+    return layers.Dense(num_outputs, name="logits")(x)
 
 
-def convnet(glyph: Any) -> Any:
+def convnet(glyph: Any, num_outputs: int) -> Any:
     """The one that ships: four convolutions, batch normalisation, strides instead of pooling."""
     x = layers.Reshape((GLYPH_SIZE_PX, GLYPH_SIZE_PX, 1))(glyph)
     x = _convolution(x, 24, size=5, strides=2)  # (n, 14, 14, 24)
@@ -35,20 +36,21 @@ def convnet(glyph: Any) -> Any:
     x = _convolution(x, 80, size=3, strides=1)  # (n, 7, 7, 80)
     x = layers.Flatten()(x)  # (n, 3920): where a stroke lies is half of what a digit is
     x = layers.Dropout(0.3)(x)
-    return layers.Dense(NUM_CLASSES, name="logits")(x)  # (n, 10)
+    return layers.Dense(num_outputs, name="logits")(x)
 
 
-NETWORKS: dict[str, Callable[[Any], Any]] = {"mlp": mlp, "convnet": convnet}
+NETWORKS: dict[str, Callable[[Any, int], Any]] = {"mlp": mlp, "convnet": convnet}
 
 
-def build_network(name: str) -> keras.Model:
+def build_network(name: str, *, rejects: bool = False) -> keras.Model:
     """Build a network with fresh weights.
 
     Args:
         name: one of ``NETWORKS``.
+        rejects: give it one more output, for what is no digit.
 
     Returns:
-        A model from glyphs (n, 28, 28) float32 to logits (n, 10) float32, named ``name``.
+        A model from glyphs (n, 28, 28) float32 to logits (n, 10) or (n, 11), named ``name``.
 
     Raises:
         ConfigError: no network has that name.
@@ -56,11 +58,11 @@ def build_network(name: str) -> keras.Model:
     if name not in NETWORKS:
         raise ConfigError(f"train.model is {name!r}, but must be one of: {', '.join(NETWORKS)}.")
     glyph = keras.Input((GLYPH_SIZE_PX, GLYPH_SIZE_PX), name="glyph")
-    return keras.Model(glyph, NETWORKS[name](glyph), name=name)
+    return keras.Model(glyph, NETWORKS[name](glyph, NUM_CLASSES + rejects), name=name)
 
 
 def training_model(network: keras.Model, augment: AugmentConfig, seed: int) -> keras.Model:
-    """Ink (n, H, W) float32 → augmentation (in training) → canonicaliser → logits (n, 10)."""
+    """Ink (n, H, W) float32 → augmentation (in training) → canonicaliser → the network's logits."""
     ink = keras.Input((None, None), name="ink")
     x = ink
     for layer in augmentation(augment, seed):
@@ -69,10 +71,35 @@ def training_model(network: keras.Model, augment: AugmentConfig, seed: int) -> k
 
 
 def reading_model(network: keras.Model) -> keras.Model:
-    """The model that is saved and exported: ink (n, H, W) → glyph (n, 28, 28), logits (n, 10)."""
+    """The model that is saved and exported.
+
+    Ink (n, H, W) → ``glyph`` (n, 28, 28), ``logits`` (n, 10) and ``novelty`` (n,).
+    """
     ink = keras.Input((None, None), name="ink")
     glyph = Canonical(name="canonical")(ink)
-    return keras.Model(ink, {"glyph": glyph, "logits": network(glyph)}, name="reading")
+    outputs = Novelty(name="novelty")(network(glyph))
+    return keras.Model(ink, {"glyph": glyph, **outputs}, name="reading")
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class Novelty(layers.Layer):
+    """Part a network's outputs into the digits' logits and how little this is a digit at all.
+
+    ``novelty`` is the log-odds of "no digit" against all digits together. For a network without
+    an output of its own for that, this one counts as 0, which leaves the energy score.
+
+    Input: (n, 10) or (n, 11) float32. Output: ``logits`` (n, 10) and ``novelty`` (n,).
+
+    Source: Liu et al. 2020, "Energy-based out-of-distribution detection" (the energy score).
+    """
+
+    def call(self, outputs: Any) -> dict[str, Any]:
+        """(n, 10 or 11) → logits (n, 10), novelty (n,)."""
+        logits = outputs[:, :NUM_CLASSES]
+        novelty = -ops.logsumexp(logits, axis=1)  # (n,)
+        if outputs.shape[1] > NUM_CLASSES:
+            novelty = novelty + ops.sum(outputs[:, NUM_CLASSES:], axis=1)
+        return {"logits": logits, "novelty": novelty}
 
 
 def multiply_adds(network: keras.Model) -> int:

@@ -23,12 +23,9 @@ _PRINT_PX = 112  # height that characters are rendered at
 
 _PRINTED_LETTERS = "ACEFHKLMNPRTUVWXYacdefhijkmnprtuvwx"
 _PRINTED_OTHERS = (
-    "ΓΔΞΠΣΦΨΩαηκλμπφψωЖИЛПЦШЩЯжийпцшщыяאבהחטלמפצקש"
-    "+±×÷=≠≈∞∑∏∂∇∈∉⊂⊕⊗√←→↔⇐⇒⇔✓✗★☆♥♣♠☺☹☂☎✉♫☀€¥#%&@?!*~<>{[]…:;¬∀∃∪∩«»"
-    "ⴰⴳⴷⴻⴼⴽⵀⵃⵄⵅⵇⵊⵎⵕⵙⵚⵛⵜⵟⵣⵥ"
-    "ԱԲԳԴԵԸԹԺԽԾԿՀՃՄՆՇՈՊՋՌՍՎՏՐՑՓՔաբգդեզըթժխծկհձղճմյնշոչպջռվտցփքֆ"
-    "აბგდეთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ"
-    "ᐁᐃᐅᐊᐯᐱᐳᐸᑌᑎᑐᑕᑫᑭᑯᑲᒉᒋᒍᒐᒣᒥᒧᒪ"
+    "ΓΔΞΠΣΦΨΩαηκλμπφψωЖИПЦШЩЯжийпцшщяאהחטמצ"
+    "+±×÷=≠≈∞∑∏∇∈∉⊂⊕⊗√←→↔⇐⇒⇔✓✗★☆♥♣♠☺☹☂☎✉♫☀€¥#%&@?!*~<{[…:∀∪∩«»"
+    "ⴳⴻⴼⴽⵅⵇⵎⵕⵛⵜⵟⵣⵥԱԲԵԸԺԽԿՄՈՓՔխմնպտփთდლტფქჟჩჯᐁᐃᐊᐯᐳᐸᑌᑎᑐᑕᑭᒥᒪ"
 )
 _FONTS = (
     "DejaVuSans",
@@ -129,7 +126,9 @@ def _fonts() -> tuple[str, ...]:
     except ImportError:
         return ()
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    return tuple(str(folder / f"{name}.ttf") for name in _FONTS if (folder / f"{name}.ttf").exists())
+    return tuple(
+        str(folder / f"{name}.ttf") for name in _FONTS if (folder / f"{name}.ttf").exists()
+    )
 
 
 @cache
@@ -237,13 +236,15 @@ def blob(rng: np.random.Generator, size_px: int) -> Ink:
     angles = np.linspace(0, 2 * math.pi, 48, endpoint=False)
     waves = np.arange(2, 9)
     gain = rng.standard_normal((2, len(waves))) * rng.uniform(0.1, 0.4) / waves
-    radius = 1 + gain[0] @ np.cos(np.outer(waves, angles)) + gain[1] @ np.sin(np.outer(waves, angles))
+    radius = (
+        1 + gain[0] @ np.cos(np.outer(waves, angles)) + gain[1] @ np.sin(np.outer(waves, angles))
+    )
     radius = np.maximum(radius, 0.3)
     outline = radius[:, None] * np.column_stack((np.cos(angles), np.sin(angles)))
     outline *= (1.0, rng.uniform(0.5, 1.0))
-    ink = _filled([_turned(outline, rng.uniform(0, 2 * math.pi))], size_px)
+    ink = _filled([_not_upright(_turned(outline, rng.uniform(0, 2 * math.pi)))], size_px)
     if rng.random() < 0.4:
-        holes = _soft(1.4 - _field(rng, int(rng.integers(4, 9)), ink.shape[0]))
+        holes = _soft(1.3 - _field(rng, int(rng.integers(9, 14)), ink.shape[0]))
         ink = ink * holes
     return frame(ink, rng, size_px)
 
@@ -251,12 +252,13 @@ def blob(rng: np.random.Generator, size_px: int) -> Ink:
 def shape(rng: np.random.Generator, size_px: int) -> Ink:
     """Draw a polygon or star, filled, or the outlines of two that overlap."""
     if rng.random() < 0.6:
-        return frame(_filled([_polygon(rng)], size_px), rng, size_px)
+        return frame(_filled([_not_upright(_polygon(rng))], size_px), rng, size_px)
     side = max(64, 2 * size_px)
     ink = np.zeros((side, side), np.uint8)
     thickness = max(1, round(side * rng.uniform(0.02, 0.07)))
-    for _ in range(int(rng.integers(2, 4))):
-        corners = (_polygon(rng) * 0.28 + rng.uniform(0.35, 0.65, 2)) * side
+    apart = _turned(np.array([[0.15, 0.0], [-0.15, 0.0]]), rng.uniform(0, 2 * math.pi))
+    for place in apart:
+        corners = (_polygon(rng) * 0.3 + 0.5 + place) * side
         cv2.polylines(ink, [np.rint(corners).astype(np.int32)], True, 255, thickness, cv2.LINE_AA)
     return frame(ink, rng, size_px)
 
@@ -275,6 +277,12 @@ def _polygon(rng: np.random.Generator) -> Points:
 def _turned(points: Points, angle: float) -> Points:
     cos, sin = math.cos(angle), math.sin(angle)
     return points @ np.array([[cos, sin], [-sin, cos]])
+
+
+def _not_upright(points: Points) -> Points:
+    """Lay down what stands tall and thin, as a bold 1 does."""
+    width, height = np.ptp(points, axis=0)
+    return points[:, ::-1] if width < 0.6 * height else points
 
 
 def _filled(polygons: list[Points], size_px: int) -> Ink:

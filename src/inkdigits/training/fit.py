@@ -20,14 +20,17 @@ from inkdigits import data
 from inkdigits.config import Config, TrainConfig
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError, RunError
+from inkdigits.decide import with_none
 from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
 from inkdigits.files import written_whole
 from inkdigits.models import zoo
+from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.tensorboard import EventLog
 
 _STEPS_PER_EXECUTION = 16
+_DRAWN_SHARE = 0.6  # of the non-digits; the others are cut and joined from digits
 
 
 def fit(
@@ -93,7 +96,7 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    examples = _examples(config.replace(data={"synthetic": 0}), data_dir)  # trained on, not shown
+    examples = _examples(config.replace(data={"synthetic": 0, "nondigits": 0}), data_dir)  # trained on, not shown
     return examples.validation_images, examples.validation_labels
 
 
@@ -144,6 +147,17 @@ class _Examples:
             images = np.concatenate([images, drawn])
             labels = np.concatenate([labels, drawn_labels])
             self.note += f" {config.data.synthetic} synthetic digits were added for training."
+        self.validation_nondigits: NDArray[np.float32] | None = None
+        if config.data.nondigits:
+            seed = 2 * config.train.seed  # even to train, odd to validate
+            nondigits = _nondigits(images, labels, config.data.nondigits, seed)
+            images = np.concatenate([images, nondigits])
+            labels = np.concatenate([labels, np.full(len(nondigits), zoo.NUM_CLASSES)])
+            held = whole.take(split.validation)
+            self.validation_nondigits = as_ink(
+                _nondigits(held.images, held.labels, len(held) // 2, seed + 1)
+            )
+            self.note += f" {config.data.nondigits} non-digits were added for training."
         self.train = _Batches(images, labels, config.train.batch_size, config.train.seed)
         self.validation_images = as_ink(whole.images[split.validation])  # (n, H, W) float32
         self.validation_labels = whole.labels[split.validation]  # (n,)
@@ -198,6 +212,12 @@ class _Epochs(keras.callbacks.Callback):
                     f"{self._config.learning_rate:g}."
                 )
             logs |= {"val_loss": loss, "val_accuracy": accuracy}
+            nondigits = examples.validation_nondigits
+            if nondigits is not None:
+                none = np.full(len(nondigits), zoo.NUM_CLASSES)
+                logs["val_rejected"] = self.model.evaluate(
+                    nondigits, none, batch_size=512, verbose=0
+                )[1]
             is_best = all(loss < row["val_loss"] for row in history)
             if self._config.keep == "last" or is_best:
                 network = self.model.get_layer(self._config.model)
@@ -212,6 +232,15 @@ class _Epochs(keras.callbacks.Callback):
 def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, H, W) uint8, 255 is ink → float32 in [0, 1]."""
     return images.astype(np.float32) / np.float32(255)
+
+
+def _nondigits(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int
+) -> NDArray[np.uint8]:
+    """Drawn ones, and some cut and joined from the given digits: (count, H, W) uint8."""
+    num_drawn = round(_DRAWN_SHARE * count)
+    drawn = synthetic_nondigits(num_drawn, seed, images.shape[1])
+    return np.concatenate([drawn, cut_and_joined(images, labels, count - num_drawn, seed)])
 
 
 def _continued(folder: Path, config: Config) -> Run:
@@ -244,7 +273,7 @@ def _examples(config: Config, data_dir: Path | None) -> _Examples:
 def _start(config: Config, run: Run, num_steps: int) -> keras.Model:
     """A fresh training model, saved at once: that finds a full disk before the first epoch."""
     train = config.train
-    network = zoo.build_network(train.model)
+    network = zoo.build_network(train.model, rejects=config.data.nondigits > 0)
     model = zoo.training_model(network, config.augment, train.seed)
     model.compile(
         optimizer=_optimizer(train, num_steps),
@@ -328,21 +357,39 @@ def _averaged_weights(model: keras.Model) -> Iterator[None]:
 
 def _finish(run: Run, examples: _Examples) -> None:
     """Calibrate what was kept, and draw the curves."""
-    model = run.load_model()
-    logits = model.predict(examples.validation_images, batch_size=512, verbose=0)["logits"]
-    labels = examples.validation_labels
-    temperature = fit_temperature(logits, labels)
-    probabilities = softmax(logits, temperature)
+    model, labels = run.load_model(), examples.validation_labels
+    logits, novelty = _read(model, examples.validation_images)
+    rejects = examples.validation_nondigits is not None
+    if rejects:
+        # Temperature over eleven classes, of which the last is no digit.
+        none_logits, none_novelty = _read(model, examples.validation_nondigits)
+        outputs = np.concatenate(
+            [with_none(logits, novelty), with_none(none_logits, none_novelty)]
+        )
+        none = np.full(len(none_logits), zoo.NUM_CLASSES)
+        temperature = fit_temperature(outputs, np.concatenate([labels, none]))
+        probabilities = softmax(with_none(logits, novelty), temperature)[:, : zoo.NUM_CLASSES]
+    else:
+        temperature = fit_temperature(logits, labels)
+        probabilities = softmax(logits, temperature)
     dial = fit_dial(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
     run.write_json(
         "calibration.json",
         {
             "temperature": temperature,
+            "rejects": rejects,
             "dial": [vars(setting) for setting in dial],
             "fitted_on": f"{len(labels)} validation images. {examples.note}",
         },
     )
     save_curves(run)
+
+
+def _read(
+    model: keras.Model, ink: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    outputs = model.predict(ink, batch_size=512, verbose=0)
+    return outputs["logits"], outputs["novelty"]
 
 
 def save_curves(run: Run) -> None:

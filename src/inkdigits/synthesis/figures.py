@@ -23,12 +23,9 @@ _PRINT_PX = 112  # height that characters are rendered at
 
 _PRINTED_LETTERS = "ACEFHKLMNPRTUVWXYacdefhijkmnprtuvwx"
 _PRINTED_OTHERS = (
-    "ΓΔΞΠΣΦΨΩαηκλμπφψωЖИЛПЦШЩЯжийпцшщыяאבהחטלמפצקש"
-    "+±×÷=≠≈∞∑∏∂∇∈∉⊂⊕⊗√←→↔⇐⇒⇔✓✗★☆♥♣♠☺☹☂☎✉♫☀€¥#%&@?!*~<>{[]…:;¬∀∃∪∩«»"
-    "ⴰⴳⴷⴻⴼⴽⵀⵃⵄⵅⵇⵊⵎⵕⵙⵚⵛⵜⵟⵣⵥ"
-    "ԱԲԳԴԵԸԹԺԽԾԿՀՃՄՆՇՈՊՋՌՍՎՏՐՑՓՔաբգդեզըթժխծկհձղճմյնշոչպջռվտցփքֆ"
-    "აბგდეთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ"
-    "ᐁᐃᐅᐊᐯᐱᐳᐸᑌᑎᑐᑕᑫᑭᑯᑲᒉᒋᒍᒐᒣᒥᒧᒪ"
+    "ΓΔΞΠΣΦΨΩαηκλμπφψωЖИПЦШЩЯжийпцшщяאהחטמצ"
+    "+±×÷=≠≈∞∑∏∇∈∉⊂⊕⊗√←→↔⇐⇒⇔✓✗★☆♥♣♠☺☹☂☎✉♫☀€¥#%&@?!*~<{[…:∀∪∩«»"
+    "ⴳⴻⴼⴽⵅⵎⵜⵟⵣⵥԱԲԵԸԺԽՄՈՓՔխմնպտփთდლტფქჟჩჯᐁᐃᐊᐯᐳᐸᑌᑎᑐᑕᑭᒥᒪ"
 )
 _FONTS = (
     "DejaVuSans",
@@ -76,7 +73,7 @@ def frame(picture: Ink | Mask, rng: np.random.Generator, size_px: int) -> Ink:
     x = min(max(0, round((size_px - out_width) / 2 + shift_x)), size_px - out_width)
     y = min(max(0, round((size_px - out_height) / 2 + shift_y)), size_px - out_height)
     framed = np.zeros((size_px, size_px), np.float32)
-    framed[y : y + out_height, x : x + out_width] = small
+    framed[y : y + out_height, x : x + out_width] = np.minimum(small, 1)
     return framed
 
 
@@ -129,7 +126,9 @@ def _fonts() -> tuple[str, ...]:
     except ImportError:
         return ()
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    return tuple(str(folder / f"{name}.ttf") for name in _FONTS if (folder / f"{name}.ttf").exists())
+    return tuple(
+        str(folder / f"{name}.ttf") for name in _FONTS if (folder / f"{name}.ttf").exists()
+    )
 
 
 @cache
@@ -162,7 +161,7 @@ def _hershey(text: str, font: int, thickness_px: int) -> Mask:
 
 
 def texture(rng: np.random.Generator, size_px: int) -> Ink:
-    """Draw what ink extraction leaves of a photograph: foliage, bricks, craters, cloth, contours."""
+    """Draw what ink extraction leaves of a photograph: foliage, bricks, craters, grain."""
     side = max(64, 2 * size_px)
     draw = (_foliage, _bricks, _craters, _grain, _contours)[int(rng.integers(5))]
     ink = draw(rng, side)
@@ -194,9 +193,9 @@ def _grain(rng: np.random.Generator, side: int) -> Ink:
 
 
 def _contours(rng: np.random.Generator, side: int) -> Ink:
-    height = _field(rng, int(rng.integers(4, 8)), side)
-    step = rng.uniform(0.7, 1.2)
-    return _soft(rng.uniform(0.12, 0.2) - np.abs(height / step - np.rint(height / step)), 12.0)
+    cells, step, width = int(rng.integers(4, 8)), rng.uniform(0.7, 1.2), rng.uniform(0.12, 0.2)
+    height = _field(rng, cells, side) / step
+    return _soft(width - np.abs(height - np.rint(height)), 12.0)
 
 
 def _bricks(rng: np.random.Generator, side: int) -> Ink:
@@ -227,7 +226,7 @@ def _craters(rng: np.random.Generator, side: int) -> Ink:
     return np.asarray(np.maximum(ink, 0.7 * _soft(_field(rng, 10, side) - 1.6)), np.float32)
 
 
-def _soft(level: Ink, steepness: float = 4.0) -> Ink:
+def _soft(level: NDArray[np.floating], steepness: float = 4.0) -> Ink:
     """1 where above 0, 0 where below, with a soft edge."""
     return np.asarray(np.clip(level * np.float32(steepness) + 0.5, 0, 1), np.float32)
 
@@ -237,13 +236,15 @@ def blob(rng: np.random.Generator, size_px: int) -> Ink:
     angles = np.linspace(0, 2 * math.pi, 48, endpoint=False)
     waves = np.arange(2, 9)
     gain = rng.standard_normal((2, len(waves))) * rng.uniform(0.1, 0.4) / waves
-    radius = 1 + gain[0] @ np.cos(np.outer(waves, angles)) + gain[1] @ np.sin(np.outer(waves, angles))
+    radius = (
+        1 + gain[0] @ np.cos(np.outer(waves, angles)) + gain[1] @ np.sin(np.outer(waves, angles))
+    )
     radius = np.maximum(radius, 0.3)
     outline = radius[:, None] * np.column_stack((np.cos(angles), np.sin(angles)))
     outline *= (1.0, rng.uniform(0.5, 1.0))
-    ink = _filled([_turned(outline, rng.uniform(0, 2 * math.pi))], size_px)
+    ink = _filled([_not_upright(_turned(outline, rng.uniform(0, 2 * math.pi)))], size_px)
     if rng.random() < 0.4:
-        holes = _soft(1.4 - _field(rng, int(rng.integers(4, 9)), ink.shape[0]))
+        holes = _soft(1.3 - _field(rng, int(rng.integers(9, 14)), ink.shape[0]))
         ink = ink * holes
     return frame(ink, rng, size_px)
 
@@ -251,12 +252,13 @@ def blob(rng: np.random.Generator, size_px: int) -> Ink:
 def shape(rng: np.random.Generator, size_px: int) -> Ink:
     """Draw a polygon or star, filled, or the outlines of two that overlap."""
     if rng.random() < 0.6:
-        return frame(_filled([_polygon(rng)], size_px), rng, size_px)
+        return frame(_filled([_not_upright(_polygon(rng))], size_px), rng, size_px)
     side = max(64, 2 * size_px)
     ink = np.zeros((side, side), np.uint8)
     thickness = max(1, round(side * rng.uniform(0.02, 0.07)))
-    for _ in range(int(rng.integers(2, 4))):
-        corners = (_polygon(rng) * 0.28 + rng.uniform(0.35, 0.65, 2)) * side
+    apart = _turned(np.array([[0.15, 0.0], [-0.15, 0.0]]), rng.uniform(0, 2 * math.pi))
+    for place in apart:
+        corners = (_polygon(rng) * 0.3 + 0.5 + place) * side
         cv2.polylines(ink, [np.rint(corners).astype(np.int32)], True, 255, thickness, cv2.LINE_AA)
     return frame(ink, rng, size_px)
 
@@ -274,7 +276,13 @@ def _polygon(rng: np.random.Generator) -> Points:
 
 def _turned(points: Points, angle: float) -> Points:
     cos, sin = math.cos(angle), math.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]), np.float64)
+
+
+def _not_upright(points: Points) -> Points:
+    """Lay down what stands tall and thin, as a bold 1 does."""
+    width, height = np.ptp(points, axis=0)
+    return points[:, ::-1] if width < 0.6 * height else points
 
 
 def _filled(polygons: list[Points], size_px: int) -> Ink:

@@ -1,233 +1,27 @@
 """What is not a digit: letters, symbols, scribbles, print, textures, and digits badly cut.
 
 A network learns from these to say "no digit" instead of inventing one. One rule holds for all:
-what a careful reader could take for a digit is not drawn here, and where chance draws it all the
-same, ``resembles_a_digit`` finds it and it is drawn again.
+what a careful reader could take for a digit is left out, by the tables and rules that draw it.
+Nothing here imitates the families of the corruption benchmark MNIST-C, so that it stays a fair
+measure: no blur, noise or fog is laid over a digit.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
 from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.synthesis import figures
-from inkdigits.synthesis.letters import alphabets
-from inkdigits.synthesis.strokes import (
-    Hand,
-    Stroke,
-    ink_box,
-    paint_strokes,
-    sample_hand,
-    synthetic_digits,
-    write_digit,
-    write_skeleton,
-)
+from inkdigits.synthesis import figures, scrawls
+from inkdigits.synthesis.strokes import Stroke, ink_box, paint_strokes
 
 Ink = NDArray[np.float32]
-Points = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
 Drawer = Callable[[np.random.Generator, int], Ink]
 
 _MIN_SIZE_PX, _MAX_SIZE_PX = 4, 2048
-_REDRAWS = 8
-
-
-# Strokes of a pen -------------------------------------------------------------------------------
-
-
-def _pen(points: Points, hand: Hand) -> Stroke:
-    return np.column_stack((points, np.full(len(points), hand.pen_width)))
-
-
-def _smooth(points: Points, rounds: int = 3) -> Points:
-    """Cut corners, a few times over; the ends stay: (n, 2) to (m, 2)."""
-    for _ in range(rounds):
-        before, after = points[:-1], points[1:]
-        cut = np.stack((0.75 * before + 0.25 * after, 0.25 * before + 0.75 * after), axis=1)
-        points = np.concatenate((points[:1], cut.reshape(-1, 2), points[-1:]))
-    return points
-
-
-def _ring(rng: np.random.Generator, overlap: float = 0.3) -> Points:
-    """A circle of radius 1 about the origin, as a hand draws it."""
-    start = rng.uniform(0, 2 * math.pi)
-    angle = start + np.linspace(0, 2 * math.pi + overlap * rng.random(), 40)
-    wave = rng.normal(0.0, 0.06, 4)
-    radius = 1 + wave[0] * np.cos(angle) + wave[1] * np.sin(2 * angle) + wave[2] * (angle - start) / 6
-    return radius[:, None] * np.column_stack((np.cos(angle), np.sin(angle)))
-
-
-def _letters(alphabet: str) -> Callable[[np.random.Generator], list[Stroke]]:
-    def write(rng: np.random.Generator) -> list[Stroke]:
-        skeletons = alphabets()[alphabet]
-        skeleton = skeletons[int(rng.integers(len(skeletons)))]
-        return write_skeleton(skeleton, rng, sample_hand(rng))
-
-    return write
-
-
-def _word(rng: np.random.Generator) -> list[Stroke]:
-    hand = sample_hand(rng)
-    skeletons = alphabets()["capitals" if rng.random() < 0.4 else "small_letters"]
-    strokes: list[Stroke] = []
-    at = 0.0
-    for _ in range(int(rng.integers(2, 6))):
-        letter = write_skeleton(skeletons[int(rng.integers(len(skeletons)))], rng, hand)
-        left, _, width, _ = ink_box(letter)
-        strokes += [stroke + (at - left, 0.0, 0.0) for stroke in letter]
-        at += width + rng.uniform(-0.02, 0.25)
-    return strokes
-
-
-def _invented(rng: np.random.Generator) -> list[Stroke]:
-    """A letter of no script: three to six simple strokes between points of a loose grid."""
-    hand = sample_hand(rng)
-    grid = np.stack(np.meshgrid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0)), axis=-1).reshape(9, 2)
-    grid = (grid + rng.normal(0.0, 0.05, grid.shape)) * (rng.uniform(0.6, 1.2), 1.0)
-    strokes = []
-    for _ in range(int(rng.integers(3, 7))):
-        a, b, c, d = grid[rng.permutation(9)[:4]]
-        kind = rng.random()
-        if kind < 0.4:
-            points = np.stack((a, b))
-        elif kind < 0.7:
-            points = _smooth(np.stack((a, b, c)))
-        elif kind < 0.8:
-            points = _smooth(np.stack((a, b, c, d)))
-        elif kind < 0.93:
-            points = a + rng.uniform(0.12, 0.3) * _ring(rng)
-        else:
-            points = np.stack((a, a + 0.02))
-        strokes.append(_pen(points, hand) * (1, 1, min(1.0, 0.13 / hand.pen_width)))
-    return strokes
-
-
-def _scribble_points(rng: np.random.Generator) -> Points:
-    """Back and forth, in loops, or in a tangle, about the unit square."""
-    kind = rng.random()
-    if kind < 0.4:  # back and forth
-        turns = int(rng.integers(6, 14))
-        side = np.arange(turns) % 2 + rng.normal(0.0, 0.12, turns)
-        along = np.linspace(0, 1, turns) + rng.normal(0.0, 0.03, turns)
-        points = _smooth(np.column_stack((along, side)), int(rng.integers(0, 4)))
-    elif kind < 0.7:  # loops that move on
-        loops = rng.uniform(3.5, 8)
-        t = np.linspace(0, 2 * math.pi * loops, int(20 * loops))
-        drift, radius = t / t[-1], rng.uniform(0.15, 0.5)
-        points = np.column_stack((drift + radius * np.cos(t), 0.5 + 0.5 * np.sin(t)))
-        points += 0.05 * np.sin(t[:, None] * rng.uniform(0.2, 0.7, 2) + rng.uniform(0, 6, 2))
-    else:
-        points = _smooth(rng.random((int(rng.integers(9, 18)), 2)))
-    angle = rng.uniform(0, 2 * math.pi)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return (points - 0.5) @ turn * (1.0, rng.uniform(0.6, 1.0)) + 0.5
-
-
-def _scribble(rng: np.random.Generator) -> list[Stroke]:
-    hand = sample_hand(rng)
-    strokes = [_pen(_scribble_points(rng), hand) for _ in range(1 + (rng.random() < 0.2))]
-    return [stroke * (1, 1, min(1.0, 0.1 / hand.pen_width)) for stroke in strokes]
-
-
-def _narrow_digit(digits: str, rng: np.random.Generator) -> tuple[list[Stroke], Hand]:
-    """One of some digits, with a pen that leaves room for what is drawn about it."""
-    hand = sample_hand(rng)
-    thinner = (1, 1, min(1.0, 0.12 / hand.pen_width))
-    digit = int(digits[int(rng.integers(len(digits)))])
-    return [stroke * thinner for stroke in write_digit(digit, rng, hand)], hand
-
-
-def _crossed_out(rng: np.random.Generator) -> list[Stroke]:
-    """A digit that somebody struck out; a crossed 7 and a slashed 0 stay what they are."""
-    kind = rng.random()
-    # One line through 0, 1, 4 or 7 may belong to it; two lines that cross do not.
-    strokes, hand = _narrow_digit("235689" if kind < 0.3 else "0123456789", rng)
-    left, top, width, height = ink_box(strokes)
-    middle, reach = np.array([left + width / 2, top + height / 2]), np.array([width, height]) / 2
-    if kind < 0.65:
-        signs = [(1, 1), (1, -1)] if kind >= 0.3 else [(1, -1) if rng.random() < 0.6 else (1, 1)]
-        over = rng.uniform(1.15, 1.5)
-        ends = [np.array([[-1, -1], [1, 1]]) * sign * reach * over for sign in signs]
-        ends = [end * (max(1.0, 0.35 / reach[0]), 1.0) for end in ends]  # across a 1 as well
-    elif kind < 0.8:  # two or three bars
-        levels = np.linspace(-0.5, 0.5, int(rng.integers(2, 4)))
-        half = max(reach[0], 0.3) * rng.uniform(1.25, 1.6)
-        ends = [np.array([[-half, y * height / 2], [half, (y - 0.2) * height / 2]]) for y in levels]
-    else:
-        over = np.maximum(reach, 0.3) * 2 * rng.uniform(1.0, 1.25)
-        ends = [(_scribble_points(rng) - 0.5) * over]
-    strikes = [middle + end + rng.normal(0.0, 0.03, end.shape) * (len(end) == 2) for end in ends]
-    width_now = min(hand.pen_width, 0.12)
-    return strokes + [np.column_stack((s, np.full(len(s), width_now))) for s in strikes]
-
-
-def _ringed(rng: np.random.Generator) -> list[Stroke]:
-    """A digit within a circle or a box. A 0 within a circle could be a bold 0."""
-    strokes, hand = _narrow_digit("123456789", rng)
-    left, top, width, height = ink_box(strokes)
-    middle, side = np.array([left + width / 2, top + height / 2]), max(width, height)
-    if rng.random() < 0.6:
-        line = _ring(rng) * side * rng.uniform(0.75, 0.95) * (rng.uniform(0.85, 1.2), 1.0)
-    else:
-        square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]], np.float64)
-        square += rng.normal(0.0, 0.05, square.shape)
-        line = square * side * rng.uniform(0.65, 0.85) * (rng.uniform(0.8, 1.3), 1.0)
-    ring = np.column_stack((line + middle, np.full(len(line), min(hand.pen_width, 0.09))))
-    return [*strokes, ring]
-
-
-def _marks(rng: np.random.Generator) -> list[Stroke]:
-    """Dots and dashes; no steep dash, which is a 1, and no two side by side, which are 11."""
-    hand = sample_hand(rng)
-    kind = rng.random()
-    if kind < 0.35:  # dashes, one above the other
-        count = int(rng.integers(1, 4))
-        tilt = rng.uniform(-0.35, 0.35)
-        starts = np.column_stack((rng.normal(0.0, 0.05, count), 0.35 * np.arange(count)))
-        ends = starts + np.column_stack((rng.uniform(0.8, 1.1, count), np.full(count, tilt)))
-        return [_pen(np.stack(pair), hand) for pair in zip(starts, ends, strict=True)]
-    if kind < 0.55:  # dots in a row
-        count = int(rng.integers(2, 6))
-        places = np.column_stack((np.arange(count) * 0.5, rng.normal(0.0, 0.06, count)))
-    elif kind < 0.9:  # dots anywhere
-        places = rng.permutation(9)[: int(rng.integers(2, 7)), None] // (1, 3) % 3 * 0.5
-        places = places + rng.normal(0.0, 0.06, places.shape)
-    else:
-        places = np.zeros((1, 2))
-    dots = [np.stack((place, place + rng.normal(0.0, 0.03, 2))) for place in places]
-    return [_pen(dot, hand) for dot in dots]
-
-
-# Lines from (x, y) to (x, y) in a square of 2 × 2. A corner at the top right alone is a 7, a stem
-# on a foot is a 1, and two upright lines are 11.
-_CORNERS = (
-    "00-02 00-20", "00-02 02-22", "20-22 02-22", "00-20 10-12", "00-02 01-21", "20-22 01-21",
-    "10-12 01-21", "00-20 00-02 02-22", "00-02 00-20 20-22", "00-02 02-22 20-22",
-    "00-20 01-21", "00-20 01-21 02-22", "00-02 20-22 01-21", "00-20 02-22 10-12",
-    "10-12 01-21 02-22", "00-02 10-12 01-21", "00-02 10-12 20-22 01-21", "00-20 01-21 00-02",
-    "00-02 00-20 10-12 01-21", "00-02 10-12 20-22 00-20 01-21 02-22", "00-20 20-22 02-22",
-)  # fmt: skip
-
-
-def _corner(rng: np.random.Generator) -> list[Stroke]:
-    """Corners and crossings of boxes and ruled lines."""
-    hand = sample_hand(rng)
-    written = _CORNERS[int(rng.integers(len(_CORNERS)))]
-    stretch = np.exp(rng.normal(0.0, 0.25, 2))
-    tilt = rng.normal(0.0, 0.07)
-    strokes = []
-    for line in written.split():
-        ends = np.array([[int(line[0]), int(line[1])], [int(line[3]), int(line[4])]], np.float64)
-        along = ends[1] - ends[0]
-        ends[0] -= along * rng.uniform(-0.05, 0.2) * (rng.random() < 0.5)
-        ends[1] += along * rng.uniform(-0.05, 0.2) * (rng.random() < 0.5)
-        ends = ends * stretch
-        ends = ends + tilt * ends[:, ::-1] * (1, -1)
-        strokes.append(_pen(ends, hand))
-    return strokes
 
 
 def _written(write: Callable[[np.random.Generator], list[Stroke]]) -> Drawer:
@@ -250,17 +44,17 @@ def _written(write: Callable[[np.random.Generator], list[Stroke]]) -> Drawer:
 
 KINDS: Mapping[str, Drawer] = MappingProxyType(
     {
-        "capitals": _written(_letters("capitals")),
-        "small_letters": _written(_letters("small_letters")),
-        "other_letters": _written(_letters("other_letters")),
-        "symbols": _written(_letters("symbols")),
-        "words": _written(_word),
-        "invented": _written(_invented),
-        "scribbles": _written(_scribble),
-        "crossed_out": _written(_crossed_out),
-        "ringed": _written(_ringed),
-        "marks": _written(_marks),
-        "corners": _written(_corner),
+        "capitals": _written(scrawls.letter("capitals")),
+        "small_letters": _written(scrawls.letter("small_letters")),
+        "other_letters": _written(scrawls.letter("other_letters")),
+        "symbols": _written(scrawls.letter("symbols")),
+        "words": _written(scrawls.word),
+        "invented": _written(scrawls.invented),
+        "scribbles": _written(scrawls.scribble),
+        "crossed_out": _written(scrawls.crossed_out),
+        "ringed": _written(scrawls.ringed),
+        "marks": _written(scrawls.marks),
+        "corners": _written(scrawls.corner),
         "printed_letters": figures.printed_letter,
         "printed_others": figures.printed_other,
         "printed_words": figures.printed_word,
@@ -321,3 +115,152 @@ def labelled_nondigits(
     for image, kind in zip(images, kinds.tolist(), strict=True):
         image[:] = np.rint(drawers[kind](ink_rng, size_px) * 255)
     return images, kinds
+
+
+# Digits badly cut -------------------------------------------------------------------------------
+
+# Most halves are a digit again, or can be: half an 8 is a 0 or a 3, the stem of a 4, 7 or 9 is a 1,
+# half a 0 cut upright a bent 1, the left half of a 4 a 6, that of a 3 a 5. What is left:
+_TOP_STRIPS, _BOTTOM_STRIPS = (0, 2, 3, 5, 8, 9), (0, 2, 3, 5, 6, 8)
+_HALF_AFTER = (0, 4, 6, 8, 9)  # their left half is more than specks
+_HALF_BEFORE = (0, 2, 3, 8)  # ... the right one; a stem before a 3 makes an 8 of it
+_STACKED = (2, 3, 4, 5, 7)  # two loops above one another are an 8
+_TRIES = 60
+
+
+def cut_and_joined(
+    images: Pixels, labels: NDArray[np.integer], count: int, seed: int
+) -> NDArray[np.uint8]:
+    """Cut digits and join them as a bad segmentation would.
+
+    Half of them are two or three digits side by side, apart, touching or overlapping; the others
+    are a digit and a half, halves of a 0, strips, and two digits above one another. What could be
+    read as a digit again, as most halves could, is left out.
+
+    Args:
+        images: (n, side, side) uint8, 255 is ink, a single digit each; at least one. Not modified.
+        labels: (n,) 0 to 9, what they show.
+        count: how many to make. A longer set begins with the shorter one of the same seed.
+        seed: the same seed makes the same ones of the same images.
+
+    Returns:
+        (count, side, side) uint8, 255 is ink, placed as MNIST places its digits.
+
+    Raises:
+        ValueError: there are no images, they are not square, labels do not match, or count is
+            negative.
+    """
+    if images.ndim != 3 or len(images) == 0 or images.shape[1] != images.shape[2]:
+        raise ValueError(f"images have shape {images.shape}; give (n, side, side), n at least 1")
+    if len(labels) != len(images):
+        raise ValueError(f"{len(labels)} labels came for {len(images)} images; give one for each")
+    if count < 0:
+        raise ValueError(f"count is {count}; give 0 or more to make")
+    rng = np.random.default_rng(seed)
+    side = images.shape[1]
+    made = np.empty((count, side, side), np.uint8)
+    for image in made:
+        image[:] = np.rint(figures.frame(_bad_cut(images, labels, rng), rng, side) * 255)
+    return made
+
+
+def _bad_cut(images: Pixels, labels: NDArray[np.integer], rng: np.random.Generator) -> Pixels:
+    ways = (_row, _row, _row, _row, _row, _one_and_a_half, _one_and_a_half, _half, _strip, _stack)
+    way = ways[int(rng.integers(len(ways)))]
+    for attempt in range(_TRIES):
+        if attempt > _TRIES // 2:
+            way = _row  # makes something of any digits
+        chosen = rng.integers(len(images), size=3)
+        if all(images[k].max() > 50 for k in chosen):
+            digits = [_trimmed(images[k]) for k in chosen]
+            made = way(digits, labels[chosen].tolist(), rng)
+            if made is not None:
+                return made
+    raise ValueError("images have hardly any ink; give digits with 255 for ink and 0 for paper")
+
+
+def _row(digits: list[Pixels], labels: list[int], rng: np.random.Generator) -> Pixels:
+    """Two digits, or three."""
+    count = 3 if rng.random() < 0.15 else 2
+    row = digits[0]
+    for k in range(1, count):
+        row = _beside(row, digits[k], _gap(labels[k - 1 : k + 1], rng), rng)
+    return row
+
+
+def _one_and_a_half(
+    digits: list[Pixels], labels: list[int], rng: np.random.Generator
+) -> Pixels | None:
+    """A digit and about half of its neighbour, before or after it."""
+    whole, other = digits[:2]
+    columns = round(other.shape[1] * rng.uniform(0.45, 0.65))
+    is_after = rng.random() < 0.5
+    if labels[0] == 1 or labels[1] not in (_HALF_AFTER if is_after else _HALF_BEFORE):
+        return None
+    piece = _trimmed(other[:, :columns] if is_after else other[:, -columns:])
+    # A few specks beside a digit leave it what it is.
+    if piece.sum() < 0.4 * other.sum() or piece.shape[0] < 0.75 * other.shape[0]:
+        return None
+    gap = rng.uniform(-0.02, 0.2)
+    return _beside(whole, piece, gap, rng) if is_after else _beside(piece, whole, gap, rng)
+
+
+def _half(digits: list[Pixels], labels: list[int], rng: np.random.Generator) -> Pixels | None:
+    """The upper or lower half of a 0."""
+    if labels[0] != 0:
+        return None
+    rows = round(rng.uniform(0.42, 0.55) * digits[0].shape[0])
+    return _if_wide(digits[0][:rows] if rng.random() < 0.5 else digits[0][-rows:], 0.6)
+
+
+def _strip(digits: list[Pixels], labels: list[int], rng: np.random.Generator) -> Pixels | None:
+    """The uppermost or lowest quarter of a round digit: a flat arc."""
+    rows = max(2, round(rng.uniform(0.12, 0.25) * digits[0].shape[0]))
+    is_top = rng.random() < 0.5
+    if labels[0] not in (_TOP_STRIPS if is_top else _BOTTOM_STRIPS):
+        return None
+    return _if_wide(digits[0][:rows] if is_top else digits[0][-rows:], 1.3)
+
+
+def _stack(digits: list[Pixels], labels: list[int], rng: np.random.Generator) -> Pixels | None:
+    """Two digits of neighbouring lines."""
+    if not set(labels[:2]) <= set(_STACKED):
+        return None
+    upper, lower = (np.ascontiguousarray(digit.T) for digit in digits[:2])
+    return np.ascontiguousarray(_beside(upper, lower, rng.uniform(-0.05, 0.2), rng).T)
+
+
+def _gap(labels: list[int], rng: np.random.Generator) -> float:
+    """Between two digits, in heights. A 1 that touches could complete the other: it keeps away."""
+    return rng.uniform(0.14, 0.35) if 1 in labels else rng.uniform(-0.14, 0.2)
+
+
+def _beside(left: Pixels, right: Pixels, gap: float, rng: np.random.Generator) -> Pixels:
+    tallest = max(left.shape[0], right.shape[0])
+    at = max(1, left.shape[1] + round(gap * tallest))
+    drop = round(rng.normal(0.0, 0.06) * tallest)
+    top_left, top_right = max(0, -drop), max(0, drop)
+    both = np.zeros(
+        (
+            max(top_left + left.shape[0], top_right + right.shape[0]),
+            max(left.shape[1], at + right.shape[1]),
+        ),
+        np.uint8,
+    )
+    both[top_left : top_left + left.shape[0], : left.shape[1]] = left
+    place = both[top_right : top_right + right.shape[0], at : at + right.shape[1]]
+    np.maximum(place, right, out=place)
+    return both
+
+
+def _if_wide(piece: Pixels, share: float) -> Pixels | None:
+    """The piece, where it has ink and is no narrower than that share of its height, as a 1 is."""
+    if piece.size == 0 or piece.max() <= 50:
+        return None
+    trimmed = _trimmed(piece)
+    return trimmed if trimmed.shape[1] >= share * trimmed.shape[0] else None
+
+
+def _trimmed(image: Pixels) -> Pixels:
+    left, top, width, height = cv2.boundingRect((image > 50).astype(np.uint8))
+    return image[top : top + height, left : left + width] if width else image

@@ -27,7 +27,7 @@ CHATTER = re.compile(
 
 def notebook_of(source: Path) -> Any:
     """The notebook that a percent script describes, not executed, the same each time."""
-    import jupytext
+    import jupytext  # type: ignore[import-untyped]
 
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
@@ -48,8 +48,9 @@ def execute(notebook: Any, *, quick: bool) -> None:
         NotebookClient(
             notebook,
             timeout=TIMEOUT_S,
+            startup_timeout=TIMEOUT_S,
             kernel_name="python3",
-            record_timing=True,
+            record_timing=False,
             resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],  # it warns that its sockets are not encrypted
         ).execute()
@@ -65,8 +66,8 @@ def tidy(notebook: Any) -> None:
                 output.text = CHATTER.sub("", output.text)
         cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
         for output in cell.outputs:
-            if output.get("name") == "stderr":
-                raise SystemExit(f"A cell wrote to stderr:\n{cell.source}\n---\n{output.text}")
+            if output.get("name") == "stderr" or "WARNING" in output.get("text", ""):
+                raise SystemExit(f"A cell warns:\n{cell.source}\n---\n{output.text}")
             for path in machine_paths():
                 if path in str({**output.get("data", {}), "image/png": "", "": output.get("text")}):
                     raise SystemExit(f"The output of a cell holds {path}:\n{cell.source}")
@@ -109,7 +110,7 @@ def main() -> int:
     notebook = notebook_of(SOURCE)
     execute(notebook, quick=options.quick)
     tidy(notebook)
-    text = nbformat.writes(notebook, version=4)
+    text = str(nbformat.writes(notebook, version=4))  # type: ignore[no-untyped-call]
     options.out.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     print(f"{options.out.name}: {len(text) / 2**20:.2f} MB")
     return 0

@@ -114,8 +114,8 @@ class Bundle:
             or shapes["logits"][-1] != len(self.classes)
         ):
             raise BundleError(
-                f"The graph of {self.name!r} takes {', '.join(inputs)} and gives {shapes}. Expected "
-                f"ink, and at least glyph and logits of {len(self.classes)} classes. {_ADVICE}"
+                f"The graph of {self.name!r} takes {', '.join(inputs)} and gives {shapes}. "
+                f"Expected ink, and at least glyph and logits of {len(self.classes)} classes. {_ADVICE}"
             )
         return session
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, write_bundle
 from inkdigits.decide import with_none
-from inkdigits.errors import BundleError, ExportError, InkdigitsError, MissingExtraError
+from inkdigits.errors import BundleError, ExportError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
 
@@ -122,7 +122,7 @@ def export(
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
     except ImportError as error:
         raise MissingExtraError(f"Exporting to {target} ({error.name})", "train") from error
-    except InkdigitsError:
+    except ExportError:
         raise
     except Exception as error:  # a converter may raise anything
         raise ExportError(

@@ -15,10 +15,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from inkdigits.data import LabelledImages
+    from inkdigits.evaluation.corruption import Robustness
+    from inkdigits.reader import Reader
+
+_SHIPPED = Path("shipped")
+_NUM_CORRUPTED = 1000  # each is read once for every family and severity
+
 
 def evaluate(
     what: Annotated[
-        Path, typer.Argument(metavar="RUN|BUNDLE", help="A run folder, or a .digits file.")
+        Path,
+        typer.Argument(
+            metavar="RUN|BUNDLE",
+            help="A run folder, a .digits file, or the word shipped for the one that ships.",
+        ),
     ],
     data: Annotated[
         str,
@@ -27,14 +38,35 @@ def evaluate(
             help="mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file.",
         ),
     ] = "mnist",
+    pages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Score whole pages instead: a JSON list of file and lines, beside the pictures.",
+        ),
+    ] = None,
+    corruptions: Annotated[
+        bool,
+        typer.Option("--corruptions", help="Also read up to 1,000 of the images spoiled."),
+    ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write report.html, its PNGs and metrics.json."),
+        typer.Option(
+            metavar="DIR",
+            help="Write report.html, its PNGs and metrics.json; of pages, those that failed.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Score every test image: accuracy, loss, calibration, confusion, worst errors."""
+    if pages is not None:
+        from inkdigits.cli.pages import evaluate_pages
+
+        if corruptions:
+            raise typer.BadParameter("It spoils single digits; leave it out with --pages.")
+        evaluate_pages(lambda: _reader(what), pages, report, as_json=as_json)
+        return
     from inkdigits.data import load
     from inkdigits.evaluation.metrics import measure
 
@@ -60,8 +92,10 @@ def evaluate(
             images=images.images,
             facts={"read by": str(what), "images": f"{images.name}, {len(images):,}"},
         )
+    spoiled = _robustness(_reader(what), images) if corruptions else []
     if as_json:
-        print(json.dumps(metrics.to_dict(), indent=2))
+        rows = {"corruptions": [row.to_dict() for row in spoiled]} if corruptions else {}
+        print(json.dumps(metrics.to_dict() | rows, indent=2))
         return
     low, high = metrics.accuracy_interval
     print(f"{images.name}: {metrics.correct} of {metrics.count} right")
@@ -69,6 +103,8 @@ def evaluate(
     print(
         f"loss {metrics.loss:.4f}, Brier {metrics.brier:.4f}, calibration error {metrics.ece:.4f}"
     )
+    if spoiled:
+        _print_robustness(spoiled)
     if report is not None:
         print(f"Report: {report / 'report.html'}")
 
@@ -78,9 +114,7 @@ def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]"
     from inkdigits.evaluation.calibration import softmax
 
     if not what.is_dir():
-        from inkdigits.reader import Reader
-
-        reader = Reader(what)
+        reader = _reader(what)
         return lambda images: softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
     with extra("train", "Evaluating a run"):
         from inkdigits.training.fit import as_ink
@@ -91,3 +125,63 @@ def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]"
     return lambda images: softmax(
         model.predict(as_ink(images), batch_size=500, verbose=0)["logits"], temperature
     )
+
+
+def _reader(what: Path) -> "Reader":
+    """Reads with a bundle as ever, and with a run as the bundle that it would become."""
+    from inkdigits.bundle import Bundle, GraphOutput
+    from inkdigits.reader import Reader
+
+    if not what.is_dir():
+        return Reader(None if what == _SHIPPED and not what.exists() else what)
+    with extra("train", "Evaluating a run"):
+        import keras
+
+        from inkdigits.training.fit import describe
+        from inkdigits.training.run import Run
+    run = Run.open(what)
+    facts = describe(run)
+    model = run.load_model()
+
+    class _OfKeras(Bundle):
+        def run(self, ink: "NDArray[np.float32]") -> GraphOutput:
+            outputs = model(ink, training=False)
+            return GraphOutput(
+                *(keras.ops.convert_to_numpy(outputs[name]) for name in GraphOutput._fields)
+            )
+
+    return Reader(_OfKeras({"name": what.name, "classes": "0123456789", **facts}, b""))
+
+
+def _robustness(reader: "Reader", images: "LabelledImages") -> "list[Robustness]":
+    import numpy as np
+
+    from inkdigits.evaluation.corruption import robustness
+
+    def read(pictures: "NDArray[np.uint8]") -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+        digits = reader.read_digits(pictures)
+        values = np.array([int(digit.value or -1) for digit in digits], np.int64)
+        return values, np.array([digit.status == "ok" for digit in digits], np.bool_)
+
+    training = reader.bundle.manifest.get("training", {})
+    chosen = images.take(
+        np.linspace(0, len(images) - 1, min(len(images), _NUM_CORRUPTED)).astype(int)
+    )
+    augment = training.get("config", {}).get("augment", {})
+    return robustness(chosen.images, chosen.labels, read, augment=augment)
+
+
+def _print_robustness(rows: "list[Robustness]") -> None:
+    """A row for each family; in each cell its severities, mild to hard."""
+    print(f"\n{rows[0].count} of the images spoiled, mildly, middling and hard; * was trained on")
+    print(f"{'':<14}{'right':^24}{'status ok':^24}{'wrong among ok':^24}")
+    by_family: dict[str, list[Robustness]] = {}
+    for row in rows:
+        by_family.setdefault(row.family, []).append(row)
+    for family, of in by_family.items():
+        cells = [
+            *(f"{row.correct / row.count:8.1%}" for row in of),
+            *(f"{row.ok / row.count:8.1%}" for row in of),
+            *(f"{row.ok_wrong / row.ok:8.2%}" if row.ok else f"{'–':>8}" for row in of),
+        ]
+        print(f"{family + ' *' * of[0].is_trained_on:<14}{''.join(cells)}")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from inkdigits.cli import data, doctor, evaluate, export, models, read, train
+from inkdigits.cli import data, dial, doctor, evaluate, export, models, read, train
 from inkdigits.cli.common import say
 from inkdigits.errors import InkdigitsError, outcome
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("read")(read.read)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("dial")(dial.dial)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("models")(models.models)
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def _give_up_output() -> None:
-    """Let Python's own last flush go nowhere, where it cannot fail again."""
+    """Let Python's own last flush go nowhere, where it cannot fail again, as its manual advises."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

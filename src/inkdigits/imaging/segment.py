@@ -1,23 +1,36 @@
 """Digits from ink: connected strokes, put together to digits, and digits to lines.
 
-Everything is measured against one scale, the height of a typical mark of this page, so that
-digits of 8 and of 800 pixels are found alike. All coordinates are pixels of the ink.
+Everything is measured against one scale, the height of a typical mark, so that digits of 8 and
+of 800 pixels are found alike. All coordinates are pixels of the ink.
+
+``find_lines`` decides by geometry alone. ``find_atoms`` only proposes: it takes a line apart
+into more pieces than it has digits, and gives every run of pieces that could be one.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
+from inkdigits.imaging.layout import one_line, reading_order
+from inkdigits.imaging.marks import (
+    MAX_MARKS,
+    Labels,
+    Marks,
+    find_marks,
+    groups,
+    is_frame,
+    typical_height_px,
+)
+from inkdigits.imaging.rules import without_rules
+from inkdigits.imaging.split import pieces, seams
 from inkdigits.reading import Box
 
-_WEAK, _STRONG = 0.25, 0.4  # a mark is what is above weak, and is above strong somewhere
-_MIN_MARK_PX = 4  # smaller in area is noise on any page
-_MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
-
-# Sizes below are shares of the page's typical mark height.
+# Sizes below are shares of the typical mark height.
 _SPECK = 0.22  # smaller in both directions is no stroke of a digit
 _PART = 0.6  # less high is perhaps part of a digit
 _BAR = 0.3  # less high is perhaps the bar of a 5
@@ -26,8 +39,21 @@ _LARGEST_DIGIT = 3.0
 _NEAR = 0.25  # strokes of one digit are at most this far apart, downwards
 _BESIDE = 0.12  # ... and sideways
 _MAX_JOINED = 1.7  # strokes that make up something higher are of two digits
-_WIDEST_DIGIT = 3.0  # in its own heights
-_SAME_LINE = 0.5  # the middles of a line's neighbours differ by less, in their heights
+_WIDEST_DIGIT, _WIDEST_WORD = 3.0, 30.0  # in its own heights; a word is digits that touch
+_STRAY = 0.35  # a small mark this near to a digit may be part of it
+
+# Runs of atoms.
+_MAX_RUN = 6  # pieces of one digit
+_MAX_RUN_WIDTH = 1.5
+_MAX_RUN_GAP = 0.35
+_MIN_CUT_HEIGHT = 0.55  # what a cut leaves is higher, or no digit
+_CUT_SPACING = 0.2
+_UNCUT_WIDTH, _CUT_WIDTH = 0.4, 0.18  # beyond the one, at most one cut for each of the other
+_MAX_CUTS = 40
+_MAX_CUT_STROKES = 4.5  # cuts through more ink, in stroke widths, are not tried
+_CUT_HEIGHT_PX, _MAX_CUT_ZOOM = 40, 4.0  # marks are cut at this size
+
+_MAX_CROP_PX = 160  # a larger crop is stored smaller; networks look at 20 to 28
 
 
 class Segment(NamedTuple):
@@ -35,37 +61,103 @@ class Segment(NamedTuple):
 
     Attributes:
         box: where it stands, in pixels of the ink.
-        ink: (h, w) float32 in [0, 1], of the box's size; other strokes in the box are erased.
+        ink: (h, w) float32 in [0, 1]; other strokes in the box are erased. Of the box's size,
+            or smaller if a side of that is above 160.
     """
 
     box: Box
     ink: Ink
 
 
-class _Marks(NamedTuple):
-    """Connected strokes, one row each: left, top, right, bottom, number of pixels, label."""
+class Candidate(NamedTuple):
+    """A run of atoms that could be one digit.
 
-    left: NDArray[np.int64]
-    top: NDArray[np.int64]
-    right: NDArray[np.int64]
-    bottom: NDArray[np.int64]
-    area: NDArray[np.int64]
-    label: NDArray[np.int64]
+    Attributes:
+        first: its first atom.
+        last: its last atom, included.
+        segment: the ink of all of them.
+    """
+
+    first: int
+    last: int
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class LineAtoms:
+    """The pieces of one line from left to right; each digit is a run of them.
+
+    Attributes:
+        boxes: of each of n atoms, in pixels of the ink.
+        cut_strokes: (n - 1,) how much ink the cut between an atom and the next goes through, in
+            widths of a stroke; 0 where they do not touch.
+        height_px: of a typical digit of this line.
+    """
+
+    boxes: tuple[Box, ...]
+    cut_strokes: NDArray[np.float64]
+    height_px: float
+    _ink: Ink
+    _labels: Labels
+    _first_label: int
+    _whole: tuple[int, ...]  # of each atom, the mark that it is a piece of
 
     @property
-    def height(self) -> NDArray[np.int64]:
-        return self.bottom - self.top
+    def box(self) -> Box:
+        """Around the line."""
+        return Box.around(self.boxes)
 
-    @property
-    def width(self) -> NDArray[np.int64]:
-        return self.right - self.left
+    def segment(self, first: int, last: int) -> Segment:
+        """Cut out the atoms from ``first`` to ``last``, both included, as one digit."""
+        box = Box.around(self.boxes[first : last + 1])
+        return _segment(
+            self._ink, self._labels, box, self._first_label + first, self._first_label + last
+        )
 
-    def where(self, chosen: NDArray[Any]) -> "_Marks":
-        return _Marks(*(column[chosen] for column in self))
+    def candidates(self) -> list[Candidate]:
+        """Every run of atoms that could be a digit, by size and by the gaps within."""
+        return [Candidate(first, last, self.segment(first, last)) for first, last in self.runs()]
+
+    def runs(self) -> list[tuple[int, int]]:
+        """First and last atom of each candidate."""
+        found = []
+        for first in range(len(self.boxes)):
+            for last in range(first, min(first + _MAX_RUN, len(self.boxes))):
+                box = Box.around(self.boxes[first : last + 1])
+                is_one_mark = len(set(self._whole[first : last + 1])) == 1
+                if last > first:
+                    gap = self.boxes[last].x - Box.around(self.boxes[first:last]).right
+                    if gap > _MAX_RUN_GAP * self.height_px:
+                        break
+                    if box.width > _MAX_RUN_WIDTH * self.height_px and not is_one_mark:
+                        continue
+                is_cut = any(self.cut_strokes[max(0, first - 1) : first] > 0) or any(
+                    self.cut_strokes[last : last + 1] > 0
+                )
+                lowest = _MIN_CUT_HEIGHT if is_cut else _SMALLEST_DIGIT
+                if _is_digit_sized(box, self.height_px) and box.height >= lowest * self.height_px:
+                    found.append((first, last))
+        return found
+
+
+class Finding(NamedTuple):
+    """What was found on a page.
+
+    Attributes:
+        lines: in reading order, each of at least one atom.
+        slope: how far lines fall per pixel to the right.
+        note: why something was left out; empty if nothing was.
+        ink: (h, w) float32, the page's ink without the lines that were printed on it.
+    """
+
+    lines: list[LineAtoms]
+    slope: float
+    note: str
+    ink: Ink
 
 
 def find_lines(ink: Ink) -> list[list[Segment]]:
-    """Find the digits of a page.
+    """Find the digits of a page by geometry alone.
 
     At most 3,000 marks are looked at, the largest, so that foliage or a page of print ends soon.
 
@@ -75,81 +167,74 @@ def find_lines(ink: Ink) -> list[list[Segment]]:
     Returns:
         The lines from top to bottom, each of at least one digit, left to right.
     """
-    labels, marks = _marks(ink)
-    if not len(marks.label):
-        return []
-    scale_px = _scale_px(marks)
-    marks = _strokes(marks, scale_px)
-    groups = [marks.where(members) for members in _joined(marks, scale_px)]
-    digits = [group for group in groups if _is_digit_sized(_box(group), scale_px)]
-    boxes = [_box(group) for group in digits]
+    ink = without_rules(ink)
+    labels, marks, _ = find_marks(ink)
+    digits, _ = _digits(marks, _WIDEST_DIGIT)
+    boxes = [digit.box() for digit in digits]
+    lines, _ = reading_order(boxes)
+    number = np.zeros(int(labels.max()) + 1, np.int32)
+    for index, digit in enumerate(digits):
+        number[digit.label] = index + 1
+    labels = number[labels]
     return [
-        [_segment(ink, labels, digits[index], boxes[index]) for index in line]
-        for line in _lines(boxes)
+        [_segment(ink, labels, boxes[index], index + 1, index + 1) for index in line]
+        for line in lines
     ]
 
 
-def _marks(ink: Ink) -> tuple[NDArray[np.int32], _Marks]:
-    """Connected strokes that are dark enough somewhere, and do not belong to the page's rim."""
-    num_labels, found, table, _ = cv2.connectedComponentsWithStats(
-        (ink > _WEAK).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
-    labels, stats = np.asarray(found, np.int32), np.asarray(table, np.int64)
-    is_strong = np.bincount(labels[ink > _STRONG], minlength=num_labels) > 0
-    border = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
-    contact_px = np.bincount(border, minlength=num_labels)
-    extent_px = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    is_rim = contact_px > 0.4 * extent_px
-    area = stats[:, cv2.CC_STAT_AREA]
-    chosen = np.flatnonzero(is_strong & ~is_rim & (area >= _MIN_MARK_PX))
-    chosen = chosen[chosen > 0]  # label 0 is the paper
-    if len(chosen) > _MAX_MARKS:
-        chosen = np.sort(chosen[np.argsort(area[chosen])[-_MAX_MARKS:]])
-    left, top = stats[chosen, cv2.CC_STAT_LEFT], stats[chosen, cv2.CC_STAT_TOP]
-    return labels, _Marks(
-        left,
-        top,
-        left + stats[chosen, cv2.CC_STAT_WIDTH],
-        top + stats[chosen, cv2.CC_STAT_HEIGHT],
-        area[chosen],
-        chosen,
-    )
+def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
+    """Find the lines of a page, each taken apart into pieces of digits.
+
+    Args:
+        ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+        is_one_line: the page holds one line, whatever it looks like.
+
+    Returns:
+        The lines, the page's tilt, and a note if there was too much to look at.
+    """
+    ink = without_rules(ink)
+    labels, marks, num_marks = find_marks(ink)
+    digits, rest = _digits(marks, _WIDEST_WORD)
+    boxes = [digit.box() for digit in digits]
+    lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
+    members = [_with_strays([digits[index] for index in line], rest) for line in lines]
+    stroke_px = _stroke_px(ink)
+    first_label = int(labels.max()) + 1
+    found = []
+    for line in members:
+        atoms = _atoms(ink, labels, line, stroke_px, first_label)
+        first_label += len(atoms.boxes)
+        found.append(atoms)
+    note = ""
+    if num_marks > MAX_MARKS:
+        note = f"too many marks: {num_marks:,}, of which the {MAX_MARKS:,} largest were looked at"
+    return Finding(found, slope, note, ink)
 
 
-def _scale_px(marks: _Marks) -> float:
-    """The typical height of a mark, each counted by its height, frames not at all."""
-    heights = marks.where(~_is_frame(marks)).height
-    heights = np.sort(heights if len(heights) else marks.height)
-    weight = np.cumsum(heights)
-    return float(heights[np.searchsorted(weight, weight[-1] / 2)])
+def _digits(marks: Marks, widest: float) -> tuple[list[Marks], Marks]:
+    """The strokes of each digit, as geometry has it; and the marks that are in none."""
+    if not len(marks.label):
+        return [], marks
+    scale_px = typical_height_px(marks)
+    marks = _strokes(marks, scale_px)
+    found = [marks.where(members) for members in _joined(marks, scale_px)]
+    digits = [group for group in found if _is_digit_sized(group.box(), scale_px, widest)]
+    used = [digit.label for digit in digits]
+    rest = marks.where(~np.isin(marks.label, np.concatenate(used))) if used else marks
+    return digits, rest
 
 
-def _is_frame(marks: _Marks) -> NDArray[np.bool_]:
-    """Whether a mark surrounds at least two others, and is mostly empty."""
-    middle_x, middle_y = (marks.left + marks.right) / 2, (marks.top + marks.bottom) / 2
-    is_inside = (
-        (middle_x > marks.left[:, None])
-        & (middle_x < marks.right[:, None])
-        & (middle_y > marks.top[:, None])
-        & (middle_y < marks.bottom[:, None])
-        & (marks.height > marks.height[:, None] / 8)
-    )  # (frame, other); a mark is inside itself
-    is_empty = marks.area < 0.3 * marks.width * marks.height
-    return np.asarray(is_empty & (is_inside.sum(axis=1) > 2))
-
-
-def _strokes(marks: _Marks, scale_px: float) -> _Marks:
+def _strokes(marks: Marks, scale_px: float) -> Marks:
     """Leave out specks, frames, and what is far too large to be part of a digit."""
     largest = np.maximum(marks.height, marks.width)
     is_large = marks.height > _LARGEST_DIGIT * scale_px
     is_long = (marks.width > _LARGEST_DIGIT * scale_px) & (marks.height < 0.3 * scale_px)
-    return marks.where((largest >= _SPECK * scale_px) & ~is_large & ~is_long & ~_is_frame(marks))
+    return marks.where((largest >= _SPECK * scale_px) & ~is_large & ~is_long & ~is_frame(marks))
 
 
-def _joined(marks: _Marks, scale_px: float) -> list[NDArray[np.int64]]:
+def _joined(marks: Marks, scale_px: float) -> list[NDArray[np.int64]]:
     """Indices of the strokes that belong together, a group each."""
-    num_marks = len(marks.label)
-    if num_marks == 0:
+    if len(marks.label) == 0:
         return []
     left = np.maximum(marks.left[:, None], marks.left)
     right = np.minimum(marks.right[:, None], marks.right)
@@ -167,82 +252,121 @@ def _joined(marks: _Marks, scale_px: float) -> list[NDArray[np.int64]]:
     smaller_box = np.minimum((marks.width * marks.height)[:, None], marks.width * marks.height)
     is_within = (across > 0) & (down > 0) & (across * down >= 0.5 * smaller_box)
     belongs = (is_above | is_beside | is_within) & (joined_height <= _MAX_JOINED * scale_px)
-    return _groups(belongs)
+    return groups(belongs)
 
 
-def _groups(belongs: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """The connected parts of a symmetric relation."""
-    parent = list(range(len(belongs)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for first, second in np.argwhere(np.triu(belongs, 1)).tolist():
-        parent[root(first)] = root(second)
-    roots = np.array([root(index) for index in range(len(belongs))])
-    return [np.flatnonzero(roots == each) for each in np.unique(roots)]
-
-
-def _box(marks: _Marks) -> Box:
-    x, y = int(marks.left.min()), int(marks.top.min())
-    return Box(x, y, int(marks.right.max()) - x, int(marks.bottom.max()) - y)
-
-
-def _is_digit_sized(box: Box, scale_px: float) -> bool:
+def _is_digit_sized(box: Box, scale_px: float, widest: float = _WIDEST_DIGIT) -> bool:
     return (
         _SMALLEST_DIGIT * scale_px <= box.height <= _LARGEST_DIGIT * scale_px
-        and box.width <= _WIDEST_DIGIT * box.height
+        and box.width <= widest * box.height
     )
 
 
-def _lines(boxes: list[Box]) -> list[list[int]]:
-    """Indices of the boxes in reading order."""
-    if not boxes:
-        return []
-    x, y, width, height = np.array(boxes, np.float64).T  # (digits,) each
-    middle_x, middle_y = x + width / 2, y + height / 2
-    level = middle_y - _slope(middle_x, middle_y, height) * middle_x
-    lines: list[list[int]] = []
-    tail_level, tail_height = np.zeros(len(boxes)), np.zeros(len(boxes))  # of each line's end
-    for index in np.argsort(middle_x, kind="stable").tolist():
-        higher = np.maximum(height[index], tail_height[: len(lines)])
-        distance = np.abs(level[index] - tail_level[: len(lines)]) / higher
-        line = int(distance.argmin()) if lines else 0
-        if lines and distance[line] < _SAME_LINE:
-            lines[line].append(index)
-            tail_level[line] += (level[index] - tail_level[line]) / 2
-            tail_height[line] += (height[index] - tail_height[line]) / 2
-        else:
-            tail_level[len(lines)], tail_height[len(lines)] = level[index], height[index]
-            lines.append([index])
-    return sorted(lines, key=lambda line: float(np.mean(level[line])))
+def _with_strays(digits: list[Marks], rest: Marks) -> Marks:
+    """The marks of a line's digits, and those beside them that no digit has."""
+    marks = Marks(*(np.concatenate(columns) for columns in zip(*digits, strict=True)))
+    reach = _STRAY * typical_height_px(marks)
+    across = np.minimum(rest.right[:, None], marks.right) - np.maximum(
+        rest.left[:, None], marks.left
+    )
+    down = np.minimum(rest.bottom[:, None], marks.bottom) - np.maximum(rest.top[:, None], marks.top)
+    is_near = np.any((across > -reach) & (down > -reach / 2), axis=1)
+    return Marks(*(np.concatenate(pair) for pair in zip(marks, rest.where(is_near), strict=True)))
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64]) -> float:
-    """How far lines fall per pixel to the right: the median of each digit's nearest neighbour."""
-    across, down = x - x[:, None], y - y[:, None]  # (digit, other)
-    is_neighbour = (across > 0) & (np.abs(down) < 0.6 * height[:, None])
-    is_neighbour &= across < 4 * height[:, None]
-    nearest = np.where(is_neighbour, across, np.inf).argmin(axis=1)
-    has_one = is_neighbour.any(axis=1)
-    if has_one.sum() < 3:
-        return 0.0
-    rows = np.flatnonzero(has_one)
-    return float(np.median(down[rows, nearest[rows]] / across[rows, nearest[rows]]))
+def _stroke_px(ink: Ink) -> float:
+    """The typical width of a stroke."""
+    depth = cv2.distanceTransform((ink > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
+    return max(1.0, 2 * float(np.median(ridge)) - 1) if len(ridge) else 1.0
 
 
-def _segment(ink: Ink, labels: NDArray[np.int32], marks: _Marks, box: Box) -> Segment:
+class _Atom(NamedTuple):
+    middle: float
+    box: Box
+    cut_strokes: float  # from the atom before, of the same mark
+    mark: int
+    own: NDArray[np.bool_] | None  # within the box; None is all of the mark
+
+
+def _atoms(ink: Ink, labels: Labels, marks: Marks, stroke_px: float, first: int) -> LineAtoms:
+    """Cut a line's marks, and write the number of each piece into ``labels``."""
+    scale_px = typical_height_px(marks)
+    atoms = [
+        atom
+        for row in range(len(marks.label))
+        for atom in _cut(ink, labels, marks.where(np.array([row])), scale_px, stroke_px)
+    ]
+    atoms.sort(key=lambda atom: atom.middle)
+    for index, atom in enumerate(atoms):
+        box = atom.box
+        place = labels[box.y : box.bottom, box.x : box.right]
+        place[place == atom.mark if atom.own is None else atom.own] = first + index
+    cut_strokes = [
+        after.cut_strokes if before.mark == after.mark else 0.0
+        for before, after in pairwise(atoms)
+    ]
+    return LineAtoms(
+        tuple(atom.box for atom in atoms),
+        np.array(cut_strokes, np.float64),
+        scale_px,
+        ink,
+        labels,
+        first,
+        tuple(atom.mark for atom in atoms),
+    )
+
+
+def _cut(ink: Ink, labels: Labels, mark: Marks, scale_px: float, stroke_px: float) -> list[_Atom]:
+    box, label = mark.box(), int(mark.label[0])
+    whole = _Atom(box.x + box.width / 2, box, 0.0, label, None)
+    max_seams = min(_MAX_CUTS, int((box.width / scale_px - _UNCUT_WIDTH) / _CUT_WIDTH))
+    if max_seams < 1:
+        return [whole]
+    own = labels[box.y : box.bottom, box.x : box.right] == label
+    crop = np.where(own, ink[box.y : box.bottom, box.x : box.right], 0)
+    zoom = min(_MAX_CUT_ZOOM, _CUT_HEIGHT_PX / scale_px)
+    size = max(2, round(box.width * zoom)), max(2, round(box.height * zoom))
+    way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+    resized = np.asarray(cv2.resize(crop, size, interpolation=way), np.float32)
+    cuts = seams(
+        resized,
+        spacing_px=_CUT_SPACING * scale_px * zoom,
+        max_cut_px=_MAX_CUT_STROKES * max(stroke_px * zoom, 1),
+        max_seams=max_seams,
+    )
+    number = pieces((box.height, box.width), cuts, zoom)
+    atoms = []
+    for index in range(len(cuts) + 1):
+        piece = own & (number == index)
+        rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))
+        if not len(rows):
+            continue
+        top, left = int(rows[0]), int(columns[0])
+        bottom, right = int(rows[-1]) + 1, int(columns[-1]) + 1
+        cut_strokes = cuts[index - 1].cut_px / max(stroke_px * zoom, 1) if index else 0.0
+        place = Box(box.x + left, box.y + top, right - left, bottom - top)
+        atoms.append(
+            _Atom(
+                place.x + place.width / 2, place, cut_strokes, label, piece[top:bottom, left:right]
+            )
+        )
+    return atoms
+
+
+def _segment(ink: Ink, labels: Labels, box: Box, first: int, last: int) -> Segment:
     """Cut out a digit with its soft edges, without its neighbours, at full strength."""
     top, left = max(0, box.y - 1), max(0, box.x - 1)
     bottom, right = min(ink.shape[0], box.bottom + 1), min(ink.shape[1], box.right + 1)
     crop_labels = labels[top:bottom, left:right]
-    own = np.isin(crop_labels, marks.label)
+    own = (crop_labels >= first) & (crop_labels <= last)
     edge = cv2.dilate(own.view(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     crop = np.where(own | (edge & (crop_labels == 0)), ink[top:bottom, left:right], 0)
     strokes = np.sort(crop[own])
     strength = strokes[int(0.9 * len(strokes))]
     full = np.minimum(crop / strength, 1).astype(np.float32)
-    return Segment(Box(left, top, right - left, bottom - top), full)
+    zoom = _MAX_CROP_PX / max(full.shape)
+    if zoom < 1:
+        size = max(1, round(full.shape[1] * zoom)), max(1, round(full.shape[0] * zoom))
+        full = cv2.resize(full, size, interpolation=cv2.INTER_AREA)
+    return Segment(Box(left, top, right - left, bottom - top), np.asarray(full, np.float32))

@@ -164,20 +164,20 @@ def _spline_basis(length: Any) -> Any:
 def _sample(images: Any, y: Any, x: Any) -> Any:
     """Bilinear values of (n, H, W) at (n, H', W') positions; 0 outside."""
     num, height, width = ops.shape(images)
-    padded = ops.pad(images, ((0, 0), (1, 1), (1, 1)))
+    padded = ops.pad(images, ((0, 0), (1, 2), (1, 2)))  # the last for the neighbour of the rest
     flat = ops.reshape(padded, (-1,))
-    y = ops.clip(y + 1.0, 0.0, ops.cast(height, "float32") + 0.999)
-    x = ops.clip(x + 1.0, 0.0, ops.cast(width, "float32") + 0.999)
+    y = ops.clip(y + 1.0, 0.0, ops.cast(height, "float32") + 1.0)
+    x = ops.clip(x + 1.0, 0.0, ops.cast(width, "float32") + 1.0)
     y_floor, x_floor = ops.floor(y), ops.floor(x)
     y_part, x_part = y - y_floor, x - x_floor
-    image = ops.cast(ops.arange(num), "int32")[:, None, None] * ((height + 2) * (width + 2))
-    corner = image + ops.cast(y_floor, "int32") * (width + 2) + ops.cast(x_floor, "int32")
+    image = ops.cast(ops.arange(num), "int32")[:, None, None] * ((height + 3) * (width + 3))
+    corner = image + ops.cast(y_floor, "int32") * (width + 3) + ops.cast(x_floor, "int32")
 
     def at(offset: Any) -> Any:
         return ops.take(flat, corner + offset, axis=0)  # (n, H', W')
 
     top = at(0) * (1.0 - x_part) + at(1) * x_part
-    bottom = at(width + 2) * (1.0 - x_part) + at(width + 3) * x_part
+    bottom = at(width + 3) * (1.0 - x_part) + at(width + 4) * x_part
     return top * (1.0 - y_part) + bottom * y_part
 
 

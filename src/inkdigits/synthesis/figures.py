@@ -25,7 +25,7 @@ _PRINTED_LETTERS = "ACEFHKLMNPRTUVWXYacdefhijkmnprtuvwx"
 _PRINTED_OTHERS = (
     "ΓΔΞΠΣΦΨΩαηκλμπφψωЖИПЦШЩЯжийпцшщяאהחטמצ"
     "+±×÷=≠≈∞∑∏∇∈∉⊂⊕⊗√←→↔⇐⇒⇔✓✗★☆♥♣♠☺☹☂☎✉♫☀€¥#%&@?!*~<{[…:∀∪∩«»"
-    "ⴳⴻⴼⴽⵅⵇⵎⵕⵛⵜⵟⵣⵥԱԲԵԸԺԽԿՄՈՓՔխմնպտփთდლტფქჟჩჯᐁᐃᐊᐯᐳᐸᑌᑎᑐᑕᑭᒥᒪ"
+    "ⴳⴻⴼⴽⵅⵎⵜⵟⵣⵥԱԲԵԸԺԽՄՈՓՔխմնպտփთდლტფქჟჩჯᐁᐃᐊᐯᐳᐸᑌᑎᑐᑕᑭᒥᒪ"
 )
 _FONTS = (
     "DejaVuSans",
@@ -73,7 +73,7 @@ def frame(picture: Ink | Mask, rng: np.random.Generator, size_px: int) -> Ink:
     x = min(max(0, round((size_px - out_width) / 2 + shift_x)), size_px - out_width)
     y = min(max(0, round((size_px - out_height) / 2 + shift_y)), size_px - out_height)
     framed = np.zeros((size_px, size_px), np.float32)
-    framed[y : y + out_height, x : x + out_width] = small
+    framed[y : y + out_height, x : x + out_width] = np.minimum(small, 1)
     return framed
 
 
@@ -161,7 +161,7 @@ def _hershey(text: str, font: int, thickness_px: int) -> Mask:
 
 
 def texture(rng: np.random.Generator, size_px: int) -> Ink:
-    """Draw what ink extraction leaves of a photograph: foliage, bricks, craters, cloth, contours."""
+    """Draw what ink extraction leaves of a photograph: foliage, bricks, craters, grain."""
     side = max(64, 2 * size_px)
     draw = (_foliage, _bricks, _craters, _grain, _contours)[int(rng.integers(5))]
     ink = draw(rng, side)
@@ -193,9 +193,9 @@ def _grain(rng: np.random.Generator, side: int) -> Ink:
 
 
 def _contours(rng: np.random.Generator, side: int) -> Ink:
-    height = _field(rng, int(rng.integers(4, 8)), side)
-    step = rng.uniform(0.7, 1.2)
-    return _soft(rng.uniform(0.12, 0.2) - np.abs(height / step - np.rint(height / step)), 12.0)
+    cells, step, width = int(rng.integers(4, 8)), rng.uniform(0.7, 1.2), rng.uniform(0.12, 0.2)
+    height = _field(rng, cells, side) / step
+    return _soft(width - np.abs(height - np.rint(height)), 12.0)
 
 
 def _bricks(rng: np.random.Generator, side: int) -> Ink:
@@ -226,7 +226,7 @@ def _craters(rng: np.random.Generator, side: int) -> Ink:
     return np.asarray(np.maximum(ink, 0.7 * _soft(_field(rng, 10, side) - 1.6)), np.float32)
 
 
-def _soft(level: Ink, steepness: float = 4.0) -> Ink:
+def _soft(level: NDArray[np.floating], steepness: float = 4.0) -> Ink:
     """1 where above 0, 0 where below, with a soft edge."""
     return np.asarray(np.clip(level * np.float32(steepness) + 0.5, 0, 1), np.float32)
 
@@ -276,7 +276,7 @@ def _polygon(rng: np.random.Generator) -> Points:
 
 def _turned(points: Points, angle: float) -> Points:
     cos, sin = math.cos(angle), math.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]), np.float64)
 
 
 def _not_upright(points: Points) -> Points:

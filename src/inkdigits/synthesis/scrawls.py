@@ -44,7 +44,7 @@ def _ring(rng: np.random.Generator, overlap: float = 0.3) -> Points:
     radius = (
         1 + wave[0] * np.cos(angle) + wave[1] * np.sin(2 * angle) + wave[2] * (angle - start) / 6
     )
-    return radius[:, None] * np.column_stack((np.cos(angle), np.sin(angle)))
+    return np.asarray(radius[:, None] * np.column_stack((np.cos(angle), np.sin(angle))))
 
 
 def letter(alphabet: str) -> Callable[[np.random.Generator], list[Stroke]]:
@@ -67,13 +67,13 @@ def word(rng: np.random.Generator) -> list[Stroke]:
     for _ in range(int(rng.integers(2, 6))):
         letter = write_skeleton(skeletons[int(rng.integers(len(skeletons)))], rng, hand)
         left, _, width, _ = ink_box(letter)
-        strokes += [stroke + (at - left, 0.0, 0.0) for stroke in letter]
+        strokes += [stroke + np.array([at - left, 0.0, 0.0]) for stroke in letter]
         at += width + rng.uniform(-0.02, 0.25)
     return strokes
 
 
 def invented(rng: np.random.Generator) -> list[Stroke]:
-    """Write a letter of no script: four or five strokes between points of a loose grid.
+    """Write a letter of no script: five or six strokes between points of a loose grid.
 
     Fewer strokes than that too often make a digit.
     """
@@ -81,7 +81,7 @@ def invented(rng: np.random.Generator) -> list[Stroke]:
     grid = np.stack(np.meshgrid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0)), axis=-1).reshape(9, 2)
     grid = (grid + rng.normal(0.0, 0.05, grid.shape)) * (rng.uniform(0.7, 1.2), 1.0)
     lines = []
-    for _ in range(int(rng.integers(4, 6))):
+    for _ in range(int(rng.integers(5, 7))):
         a, b, c, _ = grid[rng.permutation(9)[:4]]
         kind = rng.random()
         if kind < 0.5:
@@ -92,7 +92,7 @@ def invented(rng: np.random.Generator) -> list[Stroke]:
             lines.append(a + rng.uniform(0.12, 0.25) * _ring(rng))
     if rng.random() < 0.3:
         lines.append(rng.random(2) + np.array([[0.0, 0.0], [0.02, 0.02]]))
-    return [_pen(line, hand, widest=0.1) for line in lines]
+    return [_pen(line, hand, widest=0.09) for line in lines]
 
 
 def _scribble_points(rng: np.random.Generator) -> Points:
@@ -113,7 +113,7 @@ def _scribble_points(rng: np.random.Generator) -> Points:
         points = _smooth(rng.random((int(rng.integers(12, 20)), 2)))
     angle = rng.uniform(0, 2 * math.pi)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return (points - 0.5) @ turn * (1.0, rng.uniform(0.6, 1.0)) + 0.5
+    return np.asarray((points - 0.5) @ turn * (1.0, rng.uniform(0.6, 1.0)) + 0.5)
 
 
 def scribble(rng: np.random.Generator) -> list[Stroke]:
@@ -137,14 +137,12 @@ def crossed_out(rng: np.random.Generator) -> list[Stroke]:
     # One line through 0, 1, 4 or 7 may belong to it; two lines that cross do not. Nor may a line
     # run along a stroke of the digit, or bars cross a stem.
     rises = rng.random() < 0.4
-    strokes, hand = _narrow_digit(
-        ("358" if rises else "235689")
-        if kind < 0.3
-        else "02345689"
-        if 0.65 <= kind < 0.8
-        else "0123456789",
-        rng,
-    )
+    digits = "0123456789"
+    if kind < 0.3:
+        digits = "358" if rises else "235689"
+    elif 0.65 <= kind < 0.8:
+        digits = "02345689"
+    strokes, hand = _narrow_digit(digits, rng)
     left, top, width, height = ink_box(strokes)
     middle, reach = np.array([left + width / 2, top + height / 2]), np.array([width, height]) / 2
     if kind < 0.65:
@@ -157,8 +155,7 @@ def crossed_out(rng: np.random.Generator) -> list[Stroke]:
         half = max(reach[0], 0.3) * rng.uniform(1.25, 1.6)
         ends = [np.array([[-half, y * height / 2], [half, (y - 0.2) * height / 2]]) for y in levels]
     else:
-        over = np.maximum(reach, 0.3) * 2 * rng.uniform(1.0, 1.25)
-        ends = [(_scribble_points(rng) - 0.5) * over]
+        ends = [(_scribble_points(rng) - 0.5) * np.maximum(reach, 0.3) * rng.uniform(2.0, 2.5)]
     strikes = [middle + end + rng.normal(0.0, 0.03, end.shape) * (len(end) == 2) for end in ends]
     return strokes + [_pen(strike, hand, widest=0.12) for strike in strikes]
 
@@ -196,7 +193,7 @@ def marks(rng: np.random.Generator) -> list[Stroke]:
     else:
         places = np.zeros((1, 2))
     dots = [np.stack((place, place + rng.normal(0.0, 0.03, 2))) for place in places]
-    return [_pen(dot, hand) + (0, 0, 0.06) for dot in dots]
+    return [_pen(dot, hand) + np.array([0.0, 0.0, 0.06]) for dot in dots]
 
 
 # Lines from (x, y) to (x, y) in a square of 2 × 2. A corner at the top right alone is a 7, a stem

@@ -81,6 +81,7 @@ def fit(
             examples.train,
             initial_epoch=first_epoch,
             epochs=config.train.epochs,
+            shuffle=False,  # Keras would, by what the process drew before; _Batches does
             callbacks=[_Epochs(run, config.train, examples), *log, *callbacks],
             verbose=0,
         )
@@ -336,8 +337,9 @@ def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
     for number, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            first = (seed * 1000 + number) % 2**32
-            generator.state.assign(np.array([first, epoch], "uint32"))
+            # Mixed, because a generator counts up: neighbouring states would share their draws.
+            mixed = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
+            generator.state.assign(mixed)
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class Run:
         path = self.folder / name
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(
                 f"{path} is missing or broken, so the run did not finish. "
                 f"Finish it with: inkdigits train --out {self.folder} --resume"

@@ -1,0 +1,124 @@
+"""Marks: the connected strokes of a page, as one table, and what can be told from their boxes."""
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.imaging.ink import Ink
+from inkdigits.reading import Box
+
+Labels = NDArray[np.int32]
+
+MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
+_WEAK, _STRONG = 0.25, 0.4  # a mark is what is above weak, and is above strong somewhere
+_MIN_MARK_PX = 4  # smaller in area is noise on any page
+_RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is no digit, but the border
+
+
+class Marks(NamedTuple):
+    """Connected strokes, one row each: left, top, right, bottom, number of pixels, label."""
+
+    left: NDArray[np.int64]
+    top: NDArray[np.int64]
+    right: NDArray[np.int64]
+    bottom: NDArray[np.int64]
+    area: NDArray[np.int64]
+    label: NDArray[np.int64]
+
+    @property
+    def height(self) -> NDArray[np.int64]:
+        """Of each, in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> NDArray[np.int64]:
+        """Of each, in pixels."""
+        return self.right - self.left
+
+    def where(self, chosen: NDArray[Any]) -> "Marks":
+        """Some of the rows: by index, or by truth."""
+        return Marks(*(column[chosen] for column in self))
+
+    def box(self) -> Box:
+        """Around all of them; there is at least one."""
+        x, y = int(self.left.min()), int(self.top.min())
+        return Box(x, y, int(self.right.max()) - x, int(self.bottom.max()) - y)
+
+
+def find_marks(ink: Ink) -> tuple[Labels, Marks, int]:
+    """Find the connected strokes that are dark enough somewhere, and are not the page's rim.
+
+    Args:
+        ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+
+    Returns:
+        (h, w) int32 that gives each pixel's mark, the marks, at most 3,000, the largest; and
+        how many there were before.
+    """
+    num_labels, found, table, _ = cv2.connectedComponentsWithStats(
+        (ink > _WEAK).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    labels, stats = np.asarray(found, np.int32), np.asarray(table, np.int64)
+    is_strong = np.bincount(labels[ink > _STRONG], minlength=num_labels) > 0
+    border = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
+    contact_px = np.bincount(border, minlength=num_labels)
+    extent_px = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    is_rim = contact_px > _RIM_CONTACT * extent_px
+    area = stats[:, cv2.CC_STAT_AREA]
+    chosen = np.flatnonzero(is_strong & ~is_rim & (area >= _MIN_MARK_PX))
+    chosen = chosen[chosen > 0]  # label 0 is the paper
+    num_found = len(chosen)
+    if num_found > MAX_MARKS:
+        chosen = np.sort(chosen[np.argsort(area[chosen])[-MAX_MARKS:]])
+    left, top = stats[chosen, cv2.CC_STAT_LEFT], stats[chosen, cv2.CC_STAT_TOP]
+    marks = Marks(
+        left,
+        top,
+        left + stats[chosen, cv2.CC_STAT_WIDTH],
+        top + stats[chosen, cv2.CC_STAT_HEIGHT],
+        area[chosen],
+        chosen,
+    )
+    return labels, marks, num_found
+
+
+def typical_height_px(marks: Marks) -> float:
+    """The height of a typical mark, each counted by its height, frames not at all."""
+    heights = marks.where(~is_frame(marks)).height
+    heights = np.sort(heights if len(heights) else marks.height)
+    weight = np.cumsum(heights)
+    return float(heights[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def is_frame(marks: Marks) -> NDArray[np.bool_]:
+    """Whether a mark surrounds at least two others, and is mostly empty."""
+    middle_x, middle_y = (marks.left + marks.right) / 2, (marks.top + marks.bottom) / 2
+    is_inside = (
+        (middle_x > marks.left[:, None])
+        & (middle_x < marks.right[:, None])
+        & (middle_y > marks.top[:, None])
+        & (middle_y < marks.bottom[:, None])
+        & (marks.height > marks.height[:, None] / 8)
+    )  # (frame, other); a mark is inside itself
+    is_empty = marks.area < 0.3 * marks.width * marks.height
+    return np.asarray(is_empty & (is_inside.sum(axis=1) > 2))
+
+
+def groups(belongs: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The connected parts of a symmetric relation, the indices of each."""
+    parent = list(range(len(belongs)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for first, second in np.argwhere(np.triu(belongs, 1)).tolist():
+        parent[root(first)] = root(second)
+    roots = np.array([root(index) for index in range(len(belongs))])
+    order = np.argsort(roots, kind="stable")
+    ends = np.flatnonzero(np.diff(roots[order], append=-1))
+    return [np.asarray(part, np.int64) for part in np.split(order, ends + 1) if len(part)]

@@ -1,0 +1,374 @@
+"""Printed lines removed from the ink: ruling, squares, tables and boxes, at any slight tilt.
+
+A rule is long, thin and straight. It is followed through the strokes that cross it, and taken
+away only where nothing crosses, so that no digit is cut. Short edges, as of a box for one
+digit, count as rules when both of their ends meet others.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.imaging.ink import Ink, Pixels
+from inkdigits.imaging.marks import find_marks, groups, typical_height_px
+
+_FAINT = 0.12  # from here on a pixel may belong to a rule
+_WIDEST, _WIDEST_PX = (
+    1 / 150,
+    4,
+)  # a rule is narrower than this share of the page's side, and so many
+_SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
+_THIN = 12  # a rule is so many times as long as it is wide
+_MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
+_MAX_PIECES = 600  # the longest; bounds time on texture
+_MAX_SLOPE = 0.15
+_BENDS_PX, _BEND = 200, 0.004  # a longer rule may bend, by this share of its length
+_MOSTLY = 0.6  # of a piece is the rule itself
+_LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
+_GAP = 0.3  # of the shorter piece's length: a gap in a rule is smaller
+_INKED = 0.95  # of a wider gap is a stroke that crosses
+_OVERLAP_PX = 3
+_HALF = 0.5  # of the page's side: long, before it is known how large digits are
+_SLACK_PX = 2.0  # by so much, and their widths, the ends of rules may miss each other
+_MIN_GRID = 7  # so many edges that meet each other are a grid, whatever is inside
+_DARKER = 1.6  # a stroke over a rule is so much darker
+
+Values = NDArray[np.float64]
+Truths = NDArray[np.bool_]
+_BOUNDS = ("start", "end", "at", "width_px")
+
+
+class _Rule(NamedTuple):
+    """A straight line, nearly along the rows: (x, y) runs from start to end."""
+
+    start: float
+    end: float
+    curve: NDArray[np.float64]  # polynomial y of x
+    width_px: float
+
+    @property
+    def length(self) -> float:
+        return self.end - self.start
+
+    def at(self, x: float) -> float:
+        return float(np.polyval(self.curve, x))
+
+
+def without_rules(ink: Ink) -> Ink:
+    """Take away ruling, grids, the edges of tables and of boxes.
+
+    Args:
+        ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+
+    Returns:
+        (h, w) float32, the same where no rule was; the ink itself if there is none at all.
+    """
+    across = _straight(ink)
+    down = _straight(np.ascontiguousarray(ink.T))
+    if not across and not down:
+        return ink
+    across, down = _real(ink, across, down)
+    if not across and not down:
+        return ink
+    cleaned = ink.copy()
+    _erase(cleaned, across)
+    _erase(cleaned.T, down)
+    return cleaned
+
+
+def _straight(ink: Ink) -> list[_Rule]:
+    """Everything thin and straight along the rows, short pieces included."""
+    is_ink = (ink > _FAINT).astype(np.uint8)
+    run_px = int(np.clip(max(ink.shape) / 50, _MIN_RUN_PX, _MAX_RUN_PX))
+    thick = cv2.dilate(is_ink, np.ones((3, 1), np.uint8))  # a tilted rule is a staircase
+    thick = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, run_px), np.uint8))
+    runs = cv2.bitwise_and(thick, is_ink)
+    # Strokes that cross would tie neighbouring rules together.
+    widest_px = int(max(ink.shape) * _WIDEST) + _WIDEST_PX
+    runs[cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((widest_px, 1), np.uint8)) > 0] = 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    left, top, width, height = stats[:, :4].T.astype(np.int64)
+    chosen = np.flatnonzero((width >= _SHORTEST_PX) & (height <= width))
+    chosen = chosen[chosen > 0]
+    chosen = chosen[np.argsort(-width[chosen], kind="stable")[:_MAX_PIECES]]
+    pieces = []
+    for index in chosen.tolist():
+        place = (
+            slice(top[index], top[index] + height[index]),
+            slice(left[index], left[index] + width[index]),
+        )
+        piece = _fitted(labels[place] == index, int(left[index]), int(top[index]))
+        if piece is not None:
+            pieces.append(piece)
+    return [rule for rule in _chained(pieces, is_ink) if rule.length >= _THIN * rule.width_px]
+
+
+def _fitted(own: Truths, left: int, top: int) -> _Rule | None:
+    """The line through most pixels of one piece, which strokes may touch; None if there is none."""
+    thickness = own.sum(axis=0)
+    columns = np.flatnonzero(thickness)
+    thickness = thickness[columns]
+    width_px = float(np.quantile(thickness, 0.3))
+    is_thin = thickness <= 1.5 * width_px + 1
+    rows = np.arange(own.shape[0], dtype=np.float64)
+    x, y = columns[is_thin] + left, ((rows @ own)[columns] / thickness)[is_thin] + top
+    slope, x_mid, y_mid = 0.0, float(np.median(x)), float(np.median(y))
+    if len(x) > 2:
+        points = np.stack([x - x_mid, y - y_mid], axis=1).astype(np.float32)
+        right, down, x_off, y_off = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+        slope = float(down / right) if right else np.inf
+        x_mid, y_mid = x_mid + float(x_off), y_mid + float(y_off)
+    if abs(slope) > _MAX_SLOPE:
+        return None
+    off = np.abs(y_mid + slope * (x - x_mid) - y)
+    is_on = off <= 1 + width_px / 2 + _BEND * own.shape[1]
+    if is_on.sum() < max(3, _MOSTLY * len(columns)):
+        return None
+    x, y = x[is_on], y[is_on]
+    curve = np.polyfit(x, y, 3 if x[-1] - x[0] > _BENDS_PX else 1)
+    return _Rule(float(x[0]), float(x[-1]) + 1, curve, width_px)
+
+
+def _chained(pieces: list[_Rule], is_ink: Pixels) -> list[_Rule]:
+    """Put pieces together that continue each other, with ink all the way between them."""
+    chains: list[_Rule] = []
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        best_px, best = np.inf, -1
+        for index, chain in enumerate(chains):
+            if piece.start < chain.end - _OVERLAP_PX:
+                continue
+            off_px = abs(_extended(chain, piece.start) - piece.at(piece.start))
+            slack_px = 1.5 + (chain.width_px + piece.width_px) / 4
+            gap_px = piece.start - chain.end
+            if off_px > slack_px or off_px + gap_px >= best_px:
+                continue
+            is_near = gap_px < 3 + _GAP * min(chain.length, piece.length)
+            if is_near or _is_inked(is_ink, chain, piece):
+                best_px, best = off_px + gap_px, index
+        if best < 0:
+            chains.append(piece)
+        else:
+            chains[best] = _together(chains[best], piece)
+    return chains
+
+
+def _is_inked(is_ink: Pixels, chain: _Rule, piece: _Rule) -> bool:
+    """Whether ink goes on from a chain's end to a piece's start."""
+    x = np.arange(int(chain.end), int(piece.start) + 1)
+    y = np.linspace(chain.at(chain.end), piece.at(piece.start), len(x))
+    rows = np.clip(np.rint(y).astype(np.int64) + np.array([[-1], [0], [1]]), 0, len(is_ink) - 1)
+    return float(is_ink[rows, np.minimum(x, is_ink.shape[1] - 1)].any(axis=0).mean()) > _INKED
+
+
+def _extended(rule: _Rule, x: float) -> float:
+    """Where a rule would be beyond its end: straight on."""
+    if x <= rule.end:
+        return rule.at(x)
+    back = max(rule.start, rule.end - 60)
+    rise = (rule.at(rule.end) - rule.at(back)) / max(rule.end - back, 1)
+    return rule.at(rule.end) + rise * (x - rule.end)
+
+
+def _together(one: _Rule, other: _Rule) -> _Rule:
+    x = [np.linspace(rule.start, rule.end, 50) for rule in (one, other)]
+    y = [np.polyval(rule.curve, points) for rule, points in zip((one, other), x, strict=True)]
+    weights = [np.full(50, rule.length) for rule in (one, other)]
+    length = other.end - one.start
+    curve = np.polyfit(
+        np.concatenate(x),
+        np.concatenate(y),
+        3 if length > _BENDS_PX else 1,
+        w=np.concatenate(weights),
+    )
+    return _Rule(one.start, max(one.end, other.end), curve, max(one.width_px, other.width_px))
+
+
+def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule], list[_Rule]]:
+    """The rules among everything straight: what is long, and what closes a box or a grid."""
+    meetings = _Meetings.of(across, down)
+    lengths = [np.array([rule.length for rule in rules]) for rules in (across, down)]
+    sides = ink.shape[::-1]
+    sure = [length >= _HALF * side for length, side in zip(lengths, sides, strict=True)]
+    kept = meetings.closed(*sure)
+    rough = ink.copy()  # without anything that could be a rule, to see how large the digits are
+    _erase(rough, _chosen(across, kept[0]))
+    _erase(rough.T, _chosen(down, kept[1]))
+    _, marks, _ = find_marks(rough)
+    if len(marks.label):
+        long_px = _LONG * typical_height_px(marks)
+        sure = [length > long_px for length in lengths]
+    else:  # nothing else is there, and an upright line may be a 1
+        sure = [lengths[0] >= _HALF * sides[0], np.zeros(len(down), bool)]
+    kept = meetings.closed(*sure)
+    kept = meetings.without_digits((sure[0], sure[1]), (kept[0], kept[1]), rough)
+    return _chosen(across, kept[0]), _chosen(down, kept[1])
+
+
+def _chosen(rules: list[_Rule], chosen: Truths) -> list[_Rule]:
+    return [rule for rule, is_chosen in zip(rules, chosen.tolist(), strict=True) if is_chosen]
+
+
+class _Meetings(NamedTuple):
+    """Where rules along the rows meet those along the columns: (across, down) bool each."""
+
+    across: list[_Rule]
+    down: list[_Rule]
+    anywhere: Truths
+    across_start: Truths
+    across_end: Truths
+    down_start: Truths
+    down_end: Truths
+
+    @classmethod
+    def of(cls, across: list[_Rule], down: list[_Rule]) -> "_Meetings":
+        shape = len(across), len(down)
+        x0, x1, y_mid, wide = (_column(across, each) for each in _BOUNDS)
+        y0, y1, x_mid, thick = (_column(down, each).T for each in _BOUNDS)
+        x, y = np.broadcast_to(x_mid, shape), np.broadcast_to(y_mid, shape)
+        for _ in range(2):  # tilted lines: where one is, where the other is
+            x_next = _at(down, y.T).T
+            y = _at(across, x)
+            x = x_next
+        slack = _SLACK_PX + wide + thick
+        is_in_x = (x > x0 - slack) & (x < x1 + slack)
+        is_in_y = (y > y0 - slack) & (y < y1 + slack)
+        meets = is_in_x & is_in_y
+        slack_x, slack_y = slack + 0.04 * (x1 - x0), slack + 0.04 * (y1 - y0)
+        return cls(
+            across,
+            down,
+            meets,
+            meets & (np.abs(x - x0) < slack_x),
+            meets & (np.abs(x - x1) < slack_x),
+            meets & (np.abs(y - y0) < slack_y),
+            meets & (np.abs(y - y1) < slack_y),
+        )
+
+    def closed(self, sure_across: Truths, sure_down: Truths) -> list[Truths]:
+        """What is sure, and whatever has both of its ends on others that are kept."""
+        across, down = np.ones(len(self.across), bool), np.ones(len(self.down), bool)
+        while True:
+            start, end = (table[:, down].any(axis=1) for table in self[3:5])
+            next_across = sure_across | (across & start & end)
+            start, end = (table[next_across].any(axis=0) for table in self[5:7])
+            next_down = sure_down | (down & start & end)
+            if (next_across == across).all() and (next_down == down).all():
+                return [across, down]
+            across, down = next_across, next_down
+
+    def without_digits(
+        self, are_sure: tuple[Truths, Truths], are_kept: tuple[Truths, Truths], rough: Ink
+    ) -> list[Truths]:
+        """Give back what is closed but could be a digit: an angular 0 has nothing inside."""
+        across, down = are_kept
+        num_across = len(across)
+        size = num_across + len(down)
+        belongs = np.zeros((size, size), bool)
+        belongs[:num_across, num_across:] = self.anywhere & across[:, None] & down
+        belongs |= belongs.T
+        sure, kept = np.concatenate(are_sure), np.concatenate(are_kept)
+        for members in groups(belongs):
+            if not kept[members[0]] or sure[members].any() or len(members) >= _MIN_GRID:
+                continue
+            rows = [self.across[index] for index in members if index < num_across]
+            columns = [self.down[index - num_across] for index in members if index >= num_across]
+            kept[members] = _holds_ink(rows, columns, rough)
+        return [kept[:num_across], kept[num_across:]]
+
+
+def _holds_ink(rows: list[_Rule], columns: list[_Rule], rough: Ink) -> bool:
+    """Whether there is a stroke inside of a box, by the ink without its edges."""
+    left, right = min(rule.start for rule in rows), max(rule.end for rule in rows)
+    top, bottom = min(rule.start for rule in columns), max(rule.end for rule in columns)
+    edge = 0.15
+    x = [round(left + share * (right - left)) for share in (edge, 1 - edge)]
+    y = [round(top + share * (bottom - top)) for share in (edge, 1 - edge)]
+    inside = rough[slice(*y), slice(*x)] > 0.4
+    return bool(inside.any() and inside.any(axis=1).sum() > 0.25 * (bottom - top))
+
+
+def _column(rules: list[_Rule], kind: str) -> Values:
+    """(n, 1): the start, end, middle or width of each."""
+    if kind == "at":
+        values = [rule.at((rule.start + rule.end) / 2) for rule in rules]
+    else:
+        values = [float(getattr(rule, kind)) for rule in rules]
+    return np.array(values, np.float64).reshape(-1, 1)
+
+
+def _at(rules: list[_Rule], x: Values) -> Values:
+    """(rule, point): each rule at its own points, within its length."""
+    return np.array(
+        [
+            np.polyval(rule.curve, np.clip(points, rule.start, rule.end))
+            for rule, points in zip(rules, x, strict=True)
+        ]
+    ).reshape(x.shape)
+
+
+def _erase(ink: Ink, rules: list[_Rule]) -> None:
+    """Set rules to 0, but for the strokes over and across them; ``ink`` is changed."""
+    for rule in rules:
+        _erase_one(ink, rule)
+
+
+def _erase_one(ink: Ink, rule: _Rule) -> None:
+    height, width = ink.shape
+    columns = np.arange(max(0, int(rule.start) - 2), min(width, int(rule.end) + 3))
+    along = np.clip(columns, rule.start, rule.end - 1)
+    middle = np.rint(np.polyval(rule.curve, along)).astype(np.int64)
+    reach = int(np.ceil(rule.width_px / 2 + 1.5))
+    near = np.arange(-reach, reach + 1)[:, None]
+    light = _rows(ink, middle + near, columns)  # (2 reach + 1, columns)
+    darkest = light.max(axis=0)
+    level = float(np.median(darkest))
+    is_there = darkest > max(_FAINT, 0.3 * level)
+    if not is_there.any():
+        return
+    centre = middle + (light - 0.01 * np.abs(near)).argmax(axis=0) - reach
+
+    # The ink that hangs together with it, upwards and downwards, in each column.
+    far = int(np.ceil(2 * rule.width_px + 6))
+    steps = np.arange(far + 1)[:, None]
+    faint = max(_FAINT, 0.25 * level)
+    top = centre - _reach(_rows(ink, centre - steps, columns) > faint)
+    bottom = centre + _reach(_rows(ink, centre + steps, columns) > faint)
+
+    # Where it is no thicker than usual, the rule is alone, and shows where it is elsewhere.
+    usual = float(np.median((bottom - top)[is_there]))
+    is_alone = is_there & (bottom - top <= usual + max(1.0, 0.2 * usual))
+    own_top, own_bottom = (
+        np.interp(columns, columns[is_alone], y[is_alone]) for y in (top, bottom)
+    )
+    is_above, is_below = top < own_top - 1, bottom > own_bottom + 1
+    is_both = ~is_alone & is_above & is_below
+    span = np.ones(2 * int(np.ceil(usual)) + 5, np.uint8)
+    is_slanted = _widened(is_above & ~is_alone, span) & _widened(is_below & ~is_alone, span)
+    is_slanted &= ~_widened(is_both, span)
+    is_rule = is_there & ~is_both & ~is_slanted
+
+    row = centre + np.arange(-far, far + 1)[:, None]
+    margin = np.where(is_alone, 1, 0)  # its soft edge
+    taken = is_rule & (row >= np.rint(own_top) - margin) & (row <= np.rint(own_bottom) + margin)
+    taken &= (row >= 0) & (row < height)
+    taken &= _rows(ink, row, columns) < max(_DARKER * level, level + 0.2)
+    where_row, where_column = np.nonzero(taken)
+    ink[row[where_row, where_column], columns[where_column]] = 0
+
+
+def _rows(ink: Ink, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Ink:
+    """The ink at (rows, columns), 0 outside of the page."""
+    height = ink.shape[0]
+    values = ink[np.clip(rows, 0, height - 1), columns]
+    return np.where((rows >= 0) & (rows < height), values, np.float32(0))
+
+
+def _reach(is_ink: Truths) -> NDArray[np.int64]:
+    """How many steps from the first row on are ink without a break."""
+    return np.asarray(np.maximum(np.logical_and.accumulate(is_ink).sum(axis=0) - 1, 0), np.int64)
+
+
+def _widened(truths: Truths, span: NDArray[np.uint8]) -> Truths:
+    return np.asarray(cv2.dilate(truths.astype(np.uint8)[None], span[None])[0], bool)

@@ -1,0 +1,358 @@
+"""Pages of handwritten digits that look photographed, and of which we know what they say.
+
+A test bed for segmentation: lines and tables in one hand, digits apart or touching, on paper with
+or without rulings, in good and in bad light.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.reading import Box
+from inkdigits.synthesis import papers
+from inkdigits.synthesis.strokes import ink_box, paint_strokes, sample_hand, write_digit
+
+Ink = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Layout = Literal["lines", "boxes", "table"]
+
+_MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
+_MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
+_CANDIDATES = 6  # images that a digit is chosen from
+_INKED = 0.35  # what is fainter does not count for a digit's box
+
+
+@dataclass(frozen=True)
+class SyntheticPage:
+    """A page and its truth.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB.
+        lines: what it says, top to bottom, one string of digits each.
+        boxes: where each digit of each line stands, in pixels of the picture.
+    """
+
+    picture: Pixels
+    lines: tuple[str, ...]
+    boxes: tuple[tuple[Box, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """The ink of one digit and where its top left corner is, in pixels of the unframed page."""
+
+    value: int
+    ink: Ink
+    x: int
+    y: int
+
+
+_Segment = tuple[float, float, float, float]  # a ruled line: x, y, x, y
+
+
+def synthetic_page(
+    rng: np.random.Generator,
+    *,
+    digits: tuple[Pixels, NDArray[np.integer]] | None = None,
+    layout: Layout | None = None,
+    digit_px: float | None = None,
+    touching: float | None = None,
+    ruling: bool | None = None,
+    shadow: bool | None = None,
+    photo: bool = True,
+) -> SyntheticPage:
+    """Write a page in one hand, and take a photograph of it.
+
+    What is None is left to chance.
+
+    Args:
+        rng: source of randomness; the same state gives the same page.
+        digits: images (n, 28, 28) uint8 of every class, 255 is ink, and labels (n,), as of
+            MNIST's training set. Half of the pages are put together of these.
+        layout: lines, rows of boxes for a digit each, or a table.
+        digit_px: height of the digits in pixels, 12 to 150.
+        touching: share of the neighbours within a line that touch, 0 to 1.
+        ruling: whether the paper is lined or squared. Boxes and tables have their own lines.
+        shadow: whether a shadow falls on the page; not without ``photo``, unless it is asked for.
+        photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
+
+    Returns:
+        The page; at least one line of at least one digit.
+
+    Raises:
+        ValueError: digit_px or touching is out of range, or a class of digits is missing.
+    """
+    if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
+        raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
+    if touching is not None and not 0 <= touching <= 1:
+        raise ValueError(f"touching is {touching}; give a share of 0 to 1")
+    chances = rng.random(4).tolist()
+    if digit_px is None:
+        low, high = math.log(_MIN_DIGIT_PX), math.log(_MAX_DIGIT_PX)
+        digit_px = math.exp(low + (high - low) * chances[0])
+    if layout is None:
+        layout = "lines" if chances[1] < 0.7 else "boxes" if chances[1] < 0.85 else "table"
+    if ruling is None:
+        ruling = chances[2] < 0.5
+    if shadow is None:
+        shadow = photo and chances[3] < 0.5
+    paper, pen = papers.sample_materials(rng)
+    scribe = _Scribe(rng, pen.width, digit_px, digits)
+    if layout == "lines":
+        rows = _lines(rng, scribe, digit_px, touching)
+        frame: list[_Segment] = []
+    else:
+        rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table")
+
+    # Leave a margin, so that all coordinates are those of the page from here on.
+    margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(
+        int
+    )  # left, top, right, bottom
+    placed = [digit for row in rows for digit in row]
+    xs = [d.x for d in placed] + [int(min(s[0], s[2])) for s in frame]
+    ys = [d.y for d in placed] + [int(min(s[1], s[3])) for s in frame]
+    dx, dy = int(margin[0]) - min(xs), int(margin[1]) - min(ys)
+    right = max([d.x + d.ink.shape[1] for d in placed] + [math.ceil(s[2]) for s in frame])
+    bottom = max([d.y + d.ink.shape[0] for d in placed] + [math.ceil(s[3]) for s in frame])
+    width, height = right + dx + int(margin[2]), bottom + dy + int(margin[3])
+    rows = [[replace(d, x=d.x + dx, y=d.y + dy) for d in row] for row in rows]
+    frame = [(a + dx, b + dy, c + dx, d + dy) for a, b, c, d in frame]
+
+    ink = np.zeros((height, width), np.float32)
+    for digit in (digit for row in rows for digit in row):
+        place = ink[digit.y : digit.y + digit.ink.shape[0], digit.x : digit.x + digit.ink.shape[1]]
+        np.maximum(place, digit.ink, out=place)
+
+    picture = papers.lay_paper(paper, height, width, rng)
+    if photo and rng.random() < 0.15 and not paper.is_board:
+        papers.show_through(picture, ink, rng)
+    grey = rng.uniform(0.5, 0.8) if paper.is_board else rng.uniform(0.1, 0.5)
+    tint = (0.45, 0.6, 0.85) if rng.random() < 0.7 else (0.75, 0.55, 0.6)
+    strong, weak = rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.55)
+    if frame:
+        _rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
+    elif ruling and not paper.is_board:
+        rules = _rulings(rng, height, width, digit_px)
+        _rule(picture, rules, rng, digit_px, colour=tint, opacity=weak)
+    papers.draw(picture, ink, pen, rng)
+
+    view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
+    boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
+    if photo:
+        picture = papers.look(picture, view, rng)
+    if photo or shadow:
+        papers.light(picture, rng, shadow=shadow)
+    pixels = (
+        papers.photograph(picture, digit_px, rng)
+        if photo
+        else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+    )
+    lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
+    return SyntheticPage(pixels, lines, boxes)
+
+
+class _Scribe:
+    """Writes digits in one hand, or takes them from images."""
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        pen_width: float,
+        digit_px: float,
+        digits: tuple[Pixels, NDArray[np.integer]] | None,
+    ) -> None:
+        self._rng, self._digit_px = rng, digit_px
+        self._hand = replace(sample_hand(rng), pen_width=pen_width, looseness=0.8)
+        self._images: Pixels | None = None
+        self._pools: list[NDArray[np.intp]] = []
+        if digits is None:
+            return
+        images, labels = digits
+        self._pools = [np.flatnonzero(labels == value) for value in range(10)]
+        if missing := [value for value, pool in enumerate(self._pools) if not len(pool)]:
+            raise ValueError(f"digits have no image of {missing}; give some of every class")
+        if rng.random() < 0.5:
+            self._images = images
+
+    def write(self, value: int) -> Ink:
+        """The ink of one digit, without a margin: (h, w)."""
+        size_px = self._digit_px * self._rng.uniform(0.92, 1.08)
+        if self._images is not None:
+            # Of several people's digits, the one whose pen is most like this page's.
+            choice = self._images[self._rng.choice(self._pools[value], _CANDIDATES)]
+            off = [abs(_pen_width(image) - self._hand.pen_width) for image in choice]
+            return _enlarged(choice[int(np.argmin(off))], size_px)
+        strokes = write_digit(value, self._rng, self._hand)
+        left, top, width, height = ink_box(strokes)
+        move = np.array([1 - left * size_px, 1 - top * size_px, 0.0])
+        ink = paint_strokes(
+            [stroke * size_px + move for stroke in strokes],
+            math.ceil(height * size_px) + 2,
+            math.ceil(width * size_px) + 2,
+        )
+        return _trimmed(ink)
+
+
+def _pen_width(image: Pixels) -> float:
+    """About the width of the strokes, as a share of the box of 20 px: twice area by outline."""
+    is_ink = (image > 110).astype(np.uint8)
+    inner = cv2.erode(is_ink, np.ones((3, 3), np.uint8))
+    area = int(is_ink.sum())
+    return 2 * area / max(1, area - int(inner.sum())) / 20
+
+
+def _enlarged(image: Pixels, size_px: float) -> Ink:
+    """An image of 28 × 28, its box of 20 px scaled to the given size, with clear edges."""
+    scale = size_px / 20
+    side = max(4, round(28 * scale))
+    mode = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    ink = cv2.resize(image.astype(np.float32) / np.float32(255), (side, side), interpolation=mode)
+    if scale > 1.5:  # a stroke's edge is as wide as a pixel was
+        ink = cv2.GaussianBlur(ink, (0, 0), scale / 3)
+        ink = (ink - 0.42) * np.float32(min(1.5 * scale, 12)) + 0.5
+    return _trimmed(np.clip(ink, 0, 1).astype(np.float32))
+
+
+def _trimmed(ink: Ink) -> Ink:
+    left, top, width, height = cv2.boundingRect((ink > 0.05).astype(np.uint8))
+    return ink[top : top + max(1, height), left : left + max(1, width)]
+
+
+def _lines(
+    rng: np.random.Generator, scribe: _Scribe, digit_px: float, touching: float | None
+) -> list[list[_Placed]]:
+    """One to eight lines of one to twelve digits, each a little uneven and tilted."""
+    room = _MAX_SIDE_PX / digit_px
+    most_lines, most_digits = min(8, int(room / 2.4)), min(12, int(room / 1.3))
+    pitch, tilt = rng.uniform(1.5, 2.4) * digit_px, rng.normal(0.0, 0.012)
+    usual_gap = rng.uniform(0.08, 0.5)
+    if touching is None:
+        touching = rng.uniform(0.05, 0.5) if rng.random() < 0.5 else 0.0
+    indent = rng.uniform(0.0, 1.5) if rng.random() < 0.5 else 0.0
+    rows = []
+    for k in range(int(rng.integers(1, most_lines + 1))):
+        row: list[_Placed] = []
+        start, slope = indent * rng.random() * digit_px, tilt + rng.normal(0.0, 0.006)
+        for _ in range(int(rng.integers(1, most_digits + 1))):
+            value = int(rng.integers(10))
+            ink = scribe.write(value)
+            x = round(start)
+            foot = k * pitch + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
+            y = round(foot) - ink.shape[0]
+            if row:
+                touches = rng.random() < touching
+                gap = usual_gap * rng.uniform(0.6, 1.4) + (rng.random() < 0.06) * rng.uniform(
+                    0.5, 1
+                )
+                x = _x_beside(
+                    row, ink, y, -0.02 if touches else max(gap, 0.06, 2 / digit_px), digit_px
+                )
+            row.append(_Placed(value, ink, x, y))
+        rows.append(row)
+    return rows
+
+
+def _x_beside(row: list[_Placed], ink: Ink, y: int, gap: float, digit_px: float) -> int:
+    """Where ink must stand for its strokes to be that far from those before it, in heights."""
+    x = row[-1].x
+    near = 0 if gap < 0 else max(1, round(0.08 * digit_px))  # rows that count as level
+    for before in row[-2:]:
+        top, bottom = max(before.y, y), min(before.y + len(before.ink), y + len(ink))
+        if bottom <= top:
+            continue
+        reach = before.x + before.ink.shape[1] - _edge(before.ink[:, ::-1], near)
+        start = _edge(ink, near)
+        overlap = reach[top - before.y : bottom - before.y] - start[top - y : bottom - y]
+        x = max(x, math.ceil(overlap.max() + gap * digit_px))
+    return x
+
+
+def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
+    """The first inked column of each row, or of a row near it; far away where there is none."""
+    is_ink = ink > _INKED
+    first = np.where(is_ink.any(axis=1), is_ink.argmax(axis=1), 10_000).astype(np.float32)
+    if near:
+        kernel = np.ones((2 * near + 1, 1), np.uint8)
+        return np.asarray(cv2.erode(first[:, None], kernel)[:, 0], np.float64)
+    return first.astype(np.float64)
+
+
+def _cells(
+    rng: np.random.Generator, scribe: _Scribe, digit_px: float, *, is_table: bool
+) -> tuple[list[list[_Placed]], list[_Segment]]:
+    """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
+    wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()
+    pitch = high if is_table else high * rng.uniform(1.2, 1.8)
+    columns = int(rng.integers(2, max(3, min(12, int(_MAX_SIDE_PX / wide)) + 1)))
+    num_rows = int(rng.integers(1, max(2, min(7, int(_MAX_SIDE_PX / pitch)) + 1)))
+    filled = 0.8 if is_table else 1.0
+    rows: list[list[_Placed]] = []
+    frame: list[_Segment] = []
+    for k in range(num_rows):
+        top = k * pitch
+        row: list[_Placed] = []
+        for column in range(columns):
+            is_last_chance = k == num_rows - 1 and column == columns - 1 and not rows and not row
+            if rng.random() >= filled and not is_last_chance:
+                continue
+            value = int(rng.integers(10))
+            ink = scribe.write(value)
+            stray_x, stray_y = (rng.normal(0.0, 0.05, 2) * digit_px).tolist()
+            x = column * wide + (wide - ink.shape[1]) / 2 + stray_x
+            y = top + (high - ink.shape[0]) / 2 + stray_y
+            row.append(_Placed(value, ink, round(x), round(y)))
+        if row:
+            rows.append(row)
+        frame += [(0.0, level, columns * wide, level) for level in (top, top + high)]
+        frame += [(c * wide, top, c * wide, top + high) for c in range(columns + 1)]
+    return rows, frame
+
+
+def _rulings(
+    rng: np.random.Generator, height_px: int, width_px: int, digit_px: float
+) -> list[_Segment]:
+    """Lined paper, sometimes with a margin, or squared paper."""
+    is_squared = rng.random() < 0.4
+    step = digit_px * (rng.uniform(0.5, 1.1) if is_squared else rng.uniform(1.0, 2.2))
+    across = np.arange(rng.uniform(0, step), height_px, step).tolist()
+    rules = [(0.0, y, float(width_px), y) for y in across]
+    if is_squared:
+        down = np.arange(rng.uniform(0, step), width_px, step).tolist()
+        rules += [(x, 0.0, x, float(height_px)) for x in down]
+    elif rng.random() < 0.4:
+        x = rng.uniform(0.2, 0.6) * digit_px
+        rules.append((x, 0.0, x, float(height_px)))
+    return rules
+
+
+def _rule(
+    picture: NDArray[np.float32],
+    rules: Sequence[_Segment],
+    rng: np.random.Generator,
+    digit_px: float,
+    *,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    """Print straight lines on a picture, in place."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    thickness = max(1, round(rng.uniform(0.012, 0.035) * digit_px))
+    for x0, y0, x1, y1 in rules:
+        cv2.line(mask, (round(x0), round(y0)), (round(x1), round(y1)), 255, thickness, cv2.LINE_AA)
+    pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
+    papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
+
+
+def _seen_box(digit: _Placed, view: papers.Matrix) -> Box:
+    """The box around a digit's ink as the camera sees it."""
+    rows, columns = np.nonzero(digit.ink > _INKED)
+    points = np.column_stack((columns + digit.x, rows + digit.y)).astype(np.float64) + 0.5
+    seen = cv2.perspectiveTransform(points[None], view)[0]
+    left, top = np.floor(seen.min(axis=0) - 0.5).astype(int).tolist()
+    right, bottom = np.ceil(seen.max(axis=0) + 0.5).astype(int).tolist()
+    return Box(left, top, right - left, bottom - top)

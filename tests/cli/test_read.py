@@ -1,0 +1,350 @@
+"""`inkdigits read`: every picture that can be read is, and the rest is said."""
+
+import csv
+import io
+import json
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from inkdigits.bundle import Bundle, shipped_path
+from inkdigits.reader import Reader
+
+
+class TestText:
+    def test_of_one_picture_is_the_digits_alone(self, inkdigits, write):
+        write("marks.png", "407", "13")
+        assert inkdigits("read", "marks.png") == (0, "407\n13\n", "")
+
+    def test_leading_zeros_live(self, inkdigits, write):
+        write("number.png", "0073")
+        assert inkdigits("read", "number.png").out == "0073\n"
+
+    def test_of_many_names_each(self, inkdigits, write):
+        write("b.png", "23")
+        write("a.png", "407", "1")
+        done = inkdigits("read", "b.png", "a.png")
+        assert done == (0, "b.png: 23\na.png: 407\na.png: 1\n", "")
+
+    def test_of_a_folder_names_each_in_order(self, inkdigits, write, tmp_path):
+        write("box/b.PNG", "23")
+        write("box/a.png", "407")
+        (tmp_path / "box" / "notes.txt").write_text("no picture")
+        done = inkdigits("read", "box")
+        assert done == (0, "box/a.png: 407\nbox/b.PNG: 23\n", "")
+
+    def test_a_folder_of_one_picture_is_named_too(self, inkdigits, write):
+        write("box/a.png", "407")
+        assert inkdigits("read", "box").out == "box/a.png: 407\n"
+
+    def test_a_picture_given_twice_is_read_twice(self, inkdigits, write):
+        write("a.png", "4")
+        assert inkdigits("read", "a.png", "a.png").out == "a.png: 4\n" * 2
+
+    def test_standard_input(self, inkdigits, write):
+        content = write("a.png", "407").read_bytes()
+        assert inkdigits("read", "-", stdin=content) == (0, "407\n", "")
+
+    def test_standard_input_among_files(self, inkdigits, write):
+        content = write("a.png", "407").read_bytes()
+        assert inkdigits("read", "a.png", "-", stdin=content).out == "a.png: 407\n-: 407\n"
+
+    def test_a_blank_picture_is_no_error_but_is_said(self, inkdigits, write):
+        write("blank.png")
+        done = inkdigits("read", "blank.png")
+        assert (done.code, done.out) == (0, "")
+        assert done.err == "blank.png: blank: nothing that could be a digit\n"
+
+    def test_single_takes_the_picture_for_one_digit(self, inkdigits, write):
+        write("marks.png", "407")
+        write("seven.png", "7")
+        assert inkdigits("read", "--single", "seven.png").out == "7\n"
+        assert len(inkdigits("read", "--single", "marks.png").out.strip()) == 1
+
+    def test_what_is_not_sure_is_said_and_marked(self, inkdigits, write):
+        """A dial turned to its end makes some digits doubtful; which, the reader says."""
+        path = write("marks.png", *["0123467890"] * 6)
+        dial = Bundle.open().manifest["calibration"]["dial"]
+        strictest = min(row["max_error"] for row in dial)
+        page = Reader(max_error=strictest).read(path)
+        num_unsure = sum(str(digit.status) == "review" for digit in page.digits)
+        assert 0 < num_unsure < len(page.digits), "draw other digits"
+        done = inkdigits("read", path, "--max-error", strictest, "--min-status", "ok")
+        assert done.code == 0
+        assert done.out.count("?") == num_unsure
+        assert done.out.replace("\n", "") == "".join(
+            "?" if str(digit.status) == "review" else digit.value
+            for digit in page.digits
+            if str(digit.status) != "reject"
+        )
+        assert f"not sure of {num_unsure} of {len(page.digits)} digits" in done.err
+        plain = inkdigits("read", path, "--max-error", strictest, "--min-status", "review")
+        assert plain.out == page.text + "\n"
+
+
+class TestDocuments:
+    def test_json_of_one_picture_is_its_document(self, inkdigits, write):
+        write("a.png", "407", "13")
+        done = inkdigits("read", "a.png", "--format", "json")
+        document = json.loads(done.out)
+        expected = Reader().read("a.png").to_dict()
+        assert (done.code, done.err) == (0, "")
+        assert document.keys() == expected.keys()
+        assert document | {"elapsed_ms": 0} == json.loads(json.dumps(expected | {"elapsed_ms": 0}))
+
+    def test_json_of_many_is_a_list(self, inkdigits, write):
+        write("box/a.png", "407")
+        write("box/b.png", "13")
+        for arguments in (["box"], ["box/a.png", "box/b.png"]):
+            documents = json.loads(inkdigits("read", *arguments, "--format", "json").out)
+            assert [(one["source"], one["text"]) for one in documents] == [
+                ("box/a.png", "407"),
+                ("box/b.png", "13"),
+            ]
+
+    def test_json_of_a_folder_of_one_is_still_a_list(self, inkdigits, write):
+        write("box/a.png", "407")
+        (document,) = json.loads(inkdigits("read", "box", "--format", "json").out)
+        assert document["text"] == "407"
+
+    def test_json_holds_what_could_be_read(self, inkdigits, write):
+        write("a.png", "407")
+        done = inkdigits("read", "a.png", "nowhere.png", "--format", "json")
+        assert done.code == 1
+        assert [document["text"] for document in json.loads(done.out)] == ["407"]
+        assert inkdigits("read", "nowhere.png", "--format", "json").out == ""
+
+    def test_jsonl_is_a_document_a_line(self, inkdigits, write):
+        write("a.png", "407", "1")
+        write("b.png")
+        done = inkdigits("read", "a.png", "b.png", "--format", "jsonl")
+        documents = [json.loads(line) for line in done.out.splitlines()]
+        assert [document["text"] for document in documents] == ["407\n1", ""]
+        assert documents[1]["status"] == "blank"
+        assert done.err == ""  # the documents say it
+
+    def test_csv_is_a_row_a_digit(self, inkdigits, write):
+        write("a, b.png", "07", "1")
+        done = inkdigits("read", "a, b.png", "--format", "csv")
+        header, *rows = csv.reader(io.StringIO(done.out))
+        assert header == [
+            *("source", "line", "position", "value", "status", "confidence"),
+            *("x", "y", "width", "height"),
+        ]
+        page = Reader().read("a, b.png")
+        assert [row[:4] for row in rows] == [
+            ["a, b.png", "1", "1", "0"],
+            ["a, b.png", "1", "2", "7"],
+            ["a, b.png", "2", "1", "1"],
+        ]
+        for row, digit in zip(rows, page.digits, strict=True):
+            assert row[4] == str(digit.status)
+            assert float(row[5]) == pytest.approx(digit.confidence, abs=1e-6)
+            assert [int(side) for side in row[6:]] == list(digit.box)
+
+    def test_csv_of_many_has_one_header(self, inkdigits, write):
+        write("a.png", "40")
+        write("b.png")
+        done = inkdigits("read", "a.png", "b.png", "a.png", "--format", "csv")
+        rows = list(csv.DictReader(io.StringIO(done.out)))
+        assert [row["value"] for row in rows] == ["4", "0", "4", "0"]
+        assert done.err == "b.png: blank: nothing that could be a digit\n"  # it has no row
+
+
+class TestShow:
+    def test_saves_what_was_seen_into_a_new_folder(self, inkdigits, write, tmp_path):
+        write("marks.png", "407")
+        assert inkdigits("read", "marks.png", "--show", "what/was/seen").code == 0
+        seen = tmp_path / "what" / "was" / "seen"
+        assert sorted(path.name for path in seen.iterdir()) == [
+            "marks-glyphs.png",
+            "marks-page.png",
+        ]
+        with Image.open(seen / "marks-page.png") as drawn, Image.open("marks.png") as given:
+            assert drawn.mode == "RGB"
+            assert drawn.size[0] % given.size[0] == 0
+            assert len(drawn.getcolors(1 << 20) or []) > 2  # boxes in colour
+
+    def test_pictures_of_one_name_do_not_replace_each_other(self, inkdigits, write, tmp_path):
+        for name in ("a/one.png", "b/one.png", "b/one-2.png"):
+            write(name, "4")
+        blank = write("b/blank.png").read_bytes()
+        inkdigits("read", "a", "b", "-", "--show", "seen", stdin=blank)
+        assert {path.name for path in (tmp_path / "seen").glob("*-page.png")} == {
+            "blank-page.png",
+            "one-page.png",  # a/one.png
+            "one-2-page.png",
+            "one-3-page.png",  # b/one.png
+            "stdin-page.png",
+        }
+        assert not (tmp_path / "seen" / "blank-glyphs.png").exists()
+
+    def test_prints_the_same(self, inkdigits, write):
+        write("marks.png", "407", "1")
+        plain = inkdigits("read", "marks.png")
+        assert inkdigits("read", "marks.png", "--show", "seen") == plain
+
+    @pytest.mark.parametrize("place", ["taken", "taken/below", "/proc/nowhere"])
+    def test_a_folder_that_cannot_be_made_is_said_before_anything_is_read(
+        self, inkdigits, write, tmp_path, place
+    ):
+        write("marks.png", "407")
+        (tmp_path / "taken").write_text("a file")
+        done = inkdigits("read", "marks.png", "--show", place)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(f"inkdigits: The folder {place} cannot be written: ")
+        assert done.err.endswith("Give another one with --show.\n")
+        assert done.err.count("\n") == 1
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """The header of a PNG, with hardly anything behind it."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    content = zlib.compress(bytes(100))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        (chunk(b"IHDR", header), chunk(b"IDAT", content), chunk(b"IEND", b""))
+    )
+
+
+class TestRefusals:
+    @pytest.fixture
+    def bad(self, write, tmp_path):
+        """Files that cannot be read, each with what is said of it."""
+        whole = write("whole.png", "407").read_bytes()
+        contents = {
+            "empty.png": (b"", "is empty"),
+            "text.png": (b"hello\n" * 50, "is not an image that can be read"),
+            "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not an image that can be read"),
+            "truncated.png": (whole[: len(whole) // 2], "truncated"),
+            "huge.png": (png_that_claims(60_000, 60_000), "pixels"),
+            "larger.png": (png_that_claims(20_000, 10_000), "pixels"),
+        }
+        for name, (content, _) in contents.items():
+            (tmp_path / name).write_bytes(content)
+        (tmp_path / "papers").mkdir()
+        (tmp_path / "papers" / "paper.pdf").write_bytes(b"%PDF-1.7\n")
+        return {name: message for name, (_, message) in contents.items()} | {
+            "nowhere.png": "There is no nowhere.png",
+            "*.jpg": "There is no *.jpg",  # the shell found nothing
+            "papers": "holds no image. Looked for: .bmp",
+            "x" * 5000: "There is no xxx",
+        }
+
+    def test_each_is_said_and_the_others_are_read(self, inkdigits, write, bad):
+        write("a.png", "407")
+        write("z.png", "13")
+        done = inkdigits("read", "a.png", *bad, "z.png")
+        assert done.code == 1
+        assert done.out == "a.png: 407\nz.png: 13\n"
+        messages = done.err.splitlines()
+        assert len(messages) == len(bad)
+        for (name, said), message in zip(bad.items(), messages, strict=True):
+            assert message.startswith("inkdigits: ")
+            assert name in message
+            assert said in message
+        assert "Traceback" not in done.err
+
+    @pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv"])
+    def test_in_every_format(self, inkdigits, bad, form):
+        for name, said in bad.items():
+            done = inkdigits("read", name, "--format", form)
+            assert done.code == 1
+            assert said in done.err
+            assert "407" not in done.out
+
+    @pytest.mark.parametrize("content", [b"", b"hello"])
+    def test_standard_input_that_is_no_picture(self, inkdigits, content):
+        done = inkdigits("read", "-", stdin=content)
+        assert (done.code, done.out) == (1, "")
+        assert "empty" in done.err or "not an image" in done.err
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "Missing argument"),
+            (["a.png", "--frmat", "json"], "--frmat"),
+            (["a.png", "--format", "xml"], "'xml'"),
+            (["a.png", "--min-status", "reject"], "'reject'"),
+            (["a.png", "--max-error", "little"], "--max-error"),
+            (["a.png", "--max-error", "0"], "max_error is 0.0"),
+            (["a.png", "--max-error", "-1"], "max_error is -1.0"),
+            (["a.png", "--max-error", "1"], "max_error is 1.0"),
+            (["a.png", "--max-error", "nan"], "max_error is nan"),
+            (["a.png", "--max-error", "1e-12"], "can promise errors from"),
+            (["a.png", "--show"], "--show"),
+        ],
+    )
+    def test_that_is_wrong_ends_with_2(self, inkdigits, write, arguments, said):
+        write("a.png", "407")
+        done = inkdigits("read", *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.message
+
+    def test_a_bundle_of_ones_own(self, inkdigits, write, tmp_path):
+        write("a.png", "407")
+        (tmp_path / "mine.digits").write_bytes(shipped_path().read_bytes())
+        assert inkdigits("read", "a.png", "--bundle", "mine.digits").out == "407\n"
+
+    def test_a_bundle_that_is_none(self, inkdigits, write):
+        write("a.png", "407")
+        done = inkdigits("read", "a.png", "--bundle", "a.png")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("inkdigits: a.png is no bundle")
+        missing = inkdigits("read", "a.png", "--bundle", "nowhere.digits")
+        assert missing.code == 1
+        assert "nowhere.digits cannot be opened: No such file" in missing.err
+
+
+class TestProcess:
+    """What only shows between processes."""
+
+    def test_a_reader_that_has_seen_enough_is_no_error_to_print(self, process, write):
+        for name in "abc":
+            write(f"box/{name}.png", "407")
+        done = process("inkdigits read box box box box | head -1")
+        assert done.out == "box/a.png: 407\n"
+        assert done.err == ""
+        done = process("inkdigits read box --format json | true")
+        assert (done.out, done.err) == ("", "")
+
+    def test_a_full_disk_is_one_line(self, process, write):
+        write("a.png", "407")
+        done = process("test -e /dev/full || exit 77; inkdigits read a.png > /dev/full")
+        if done.code == 77:
+            pytest.skip("needs /dev/full")
+        assert done.code == 1
+        assert "No space left on device" in done.err
+        assert "Traceback" not in done.err
+
+    def test_a_name_that_is_no_text(self, process, write, tmp_path):
+        write("whole.png", "407").rename(tmp_path / "whole")
+        script = r"mv whole $'caf\xe9 \u6570.png' && inkdigits read *.png --format jsonl"
+        for encoding in ("utf-8", "ascii"):
+            done = process(
+                script if encoding == "utf-8" else script.partition("&&")[2],
+                LC_ALL="C.UTF-8",
+                PYTHONIOENCODING=f"{encoding}:strict",
+            )
+            assert (done.code, done.err) == (0, "")
+            document = json.loads(done.out)
+            assert document["text"] == "407"
+            assert (
+                document["source"].encode(errors="surrogateescape") == b"caf\xe9 \xe6\x95\xb0.png"
+            )
+
+    def test_bytes_come_through_a_pipe(self, process, write):
+        write("a.png", "407")
+        assert process("cat a.png | inkdigits read -").out == "407\n"
+
+    def test_no_output_wanted(self, process, write):
+        write("a.png", "407")
+        assert process("inkdigits read a.png >&-") == (0, "", "")

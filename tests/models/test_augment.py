@@ -1,0 +1,218 @@
+"""Augmentation: only in training, only what was asked for, and no further than that."""
+
+import math
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inkdigits.config import AugmentConfig
+from inkdigits.models.augment import PenWidth, Warp, augmentation
+from inkdigits.synthesis.strokes import synthetic_digits
+
+Images = NDArray[np.float32]
+OFF = dict.fromkeys(("rotation_deg", "shear", "scale", "aspect", "elastic_px", "pen_width"), 0.0)
+FAR = {
+    "rotation_deg": 45.0,
+    "shear": 1.0,
+    "scale": 0.7,
+    "aspect": 0.7,
+    "elastic_px": 5.0,
+    "pen_width": 1.0,
+}
+WARP = {name: limit for name, limit in FAR.items() if name != "pen_width"}
+MANY = 300
+
+
+@pytest.fixture(scope="module")
+def digits() -> Images:
+    return synthetic_digits(20, seed=5)[0].astype(np.float32) / 255
+
+
+def bars(height: int, width: int, size_px: int = 61) -> Images:
+    """Many times the same upright or lying bar in the middle, with soft edges."""
+    image = np.zeros((size_px, size_px), np.float32)
+    top, left = (size_px - height) // 2, (size_px - width) // 2
+    image[top : top + height, left : left + width] = 1
+    return np.repeat(cv2.GaussianBlur(image, (3, 3), 0)[None], MANY, axis=0)
+
+
+def changed(layer: keras.layers.Layer, images: Images) -> Images:
+    return np.asarray(layer(images, training=True))
+
+
+def moments(images: Images) -> list[dict[str, float]]:
+    return [cv2.moments(image.astype(np.float64)) for image in images]
+
+
+def angles_deg(images: Images) -> NDArray[np.float64]:
+    """Of the long axis, against the x axis; the y axis points down."""
+    return np.array(
+        [
+            math.degrees(math.atan2(2 * each["mu11"], each["mu20"] - each["mu02"])) / 2
+            for each in moments(images)
+        ]
+    )
+
+
+def assert_even(values: NDArray[np.float64], limit: float, slack: float) -> None:
+    """Drawn evenly from [-limit, limit]: bounds, middle and spread."""
+    assert np.abs(values).max() <= limit + slack
+    assert np.abs(values).max() > 0.9 * limit
+    assert abs(values.mean()) < 0.15 * limit
+    assert values.std() == pytest.approx(limit / math.sqrt(3), rel=0.12)
+
+
+def layers_of(**switches: float) -> list[keras.layers.Layer]:
+    return augmentation(AugmentConfig(**(OFF | switches)), seed=0)
+
+
+def test_what_is_switched_off_is_not_there():
+    assert layers_of() == []
+    assert set(OFF) == set(FAR) == set(vars(AugmentConfig()))
+
+
+@pytest.mark.parametrize("switch", OFF)
+def test_each_switch_alone_turns_on_itself_alone(switch: str):
+    (layer,) = layers_of(**{switch: 0.3})
+    own = {"amount": 0.3} if switch == "pen_width" else OFF | {switch: 0.3}
+    own.pop("pen_width", None)
+    assert layer.name == ("pen_width" if switch == "pen_width" else "warp")
+    assert layer.get_config().items() >= own.items()
+
+
+def test_all_of_it_is_two_layers_with_seeds_of_their_own():
+    first, second = layers_of(**FAR)
+    assert (first.name, second.name) == ("warp", "pen_width")
+    assert first.seed != second.seed
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["warp", "pen_width"])
+def test_nothing_changes_outside_training(digits: Images, index: int):
+    layer = layers_of(**FAR)[index]
+    np.testing.assert_array_equal(layer(digits), digits)
+    np.testing.assert_array_equal(layer(digits, training=False), digits)
+    assert changed(layer, digits).sum() != digits.sum()
+
+
+def test_a_warp_by_nothing_is_a_larger_frame(digits: Images):
+    framed = np.pad(digits, ((0, 0), (7, 7), (7, 7)))
+    np.testing.assert_allclose(changed(Warp(seed=0), digits), framed, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 50), (41, 28), (30, 61)])
+def test_a_warp_takes_any_height_and_width(shape: tuple[int, int]):
+    images = np.ones((2, *shape), np.float32)
+    grown = tuple(length + length // 4 * 2 for length in shape)
+    frame = [(0, 0), *((length // 4, length // 4) for length in shape)]
+    np.testing.assert_allclose(changed(Warp(seed=0), images), np.pad(images, frame), atol=1e-6)
+    assert changed(Warp(**WARP, seed=0), images).shape == (2, *grown)
+
+
+def test_rotation():
+    angles = angles_deg(changed(Warp(rotation_deg=30, seed=1), bars(7, 41)))
+    assert_even(angles, 30, slack=0.3)
+
+
+def test_shear_slants_sideways_and_keeps_the_height():
+    images = bars(33, 5)
+    slanted = changed(Warp(shear=0.4, seed=2), images)
+    slopes = np.array([each["mu11"] / each["mu02"] for each in moments(slanted)])
+    assert_even(slopes, 0.4, slack=0.01)
+    rows = np.pad(images.sum(axis=2), ((0, 0), (15, 15)))
+    np.testing.assert_allclose(slanted.sum(axis=2), rows, atol=1e-3)
+
+
+def test_scale_is_a_factor_in_both_directions():
+    images = bars(21, 13)
+    ink = changed(Warp(scale=0.5, seed=3), images).sum(axis=(1, 2)) / images.sum(axis=(1, 2))
+    assert_even(np.log(ink) / 2, math.log(1.5), slack=0.02)
+
+
+def test_aspect_stretches_one_way_and_squeezes_the_other():
+    images = bars(21, 21)
+    stretched = changed(Warp(aspect=0.5, seed=4), images)
+    spread = [math.sqrt(each["mu20"] / each["mu02"]) for each in moments(stretched)]
+    assert_even(np.log(spread), math.log(1.5), slack=0.02)
+    np.testing.assert_allclose(stretched.sum(axis=(1, 2)), images.sum(axis=(1, 2)), rtol=0.02)
+
+
+def test_elastic_displacement_is_smooth_and_about_what_it_says():
+    dots = np.zeros((MANY, 61, 61), np.float32)
+    dots[:, 27:34, 27:34] = 1
+    bent = moments(changed(Warp(elastic_px=2, seed=5), dots))
+    at = np.array([[each["m01"] / each["m00"], each["m10"] / each["m00"]] for each in bent])
+    moved = at - (30 + 15)  # in the larger frame
+    # Between knots, a cubic B-spline in two dimensions has 0.46 to 0.5 of a knot's deviation.
+    np.testing.assert_allclose(moved.std(axis=0), 2 * 0.48, rtol=0.2)
+    assert np.abs(moved.mean(axis=0)).max() < 0.2
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 0.2
+    ink = np.array([each["m00"] for each in bent]) / 49
+    assert np.abs(ink - 1).mean() < 0.15  # it moves ink more than it makes or takes any
+
+
+def test_pen_width_goes_from_erosion_to_dilation(digits: Images):
+    images = np.tile(digits, (20, 1, 1))
+    square = np.ones((3, 3), np.uint8)
+    thickest = np.stack([cv2.dilate(image, square) for image in images])
+    thinnest = np.stack([cv2.erode(image, square) for image in images])
+    penned = changed(PenWidth(amount=0.8, seed=6), images)
+    ink, more, less = (
+        each.sum(axis=(1, 2), dtype=np.float64) for each in (images, thickest, thinnest)
+    )
+    change = penned.sum(axis=(1, 2), dtype=np.float64) - ink
+    amount = np.where(change > 0, change / (more - ink), change / (ink - less))
+    assert_even(amount, 0.8, slack=1e-3)
+    target = np.where((amount > 0)[:, None, None], thickest, thinnest)
+    mixed = images + np.abs(amount)[:, None, None] * (target - images)
+    np.testing.assert_allclose(penned, mixed, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ink_stays_between_0_and_1(digits: Images, seed: int):
+    for layer in augmentation(AugmentConfig(**FAR), seed):
+        digits = changed(layer, digits)
+        assert np.isfinite(digits).all()
+        assert digits.min() >= 0
+        assert digits.max() <= 1 + 1e-6
+        assert digits.max(axis=(1, 2)).min() > 0.1
+
+
+@pytest.mark.parametrize("kind", [Warp, PenWidth])
+def test_draws_follow_from_the_seed(digits: Images, kind: type[keras.layers.Layer]):
+    settings = WARP if kind is Warp else {"amount": 1.0}
+    first, same, other = (kind(**settings, seed=seed) for seed in (7, 7, 8))
+    drawn = changed(first, digits)
+    np.testing.assert_array_equal(changed(same, digits), drawn)
+    assert (changed(other, digits) != drawn).any()
+    again = changed(first, digits)
+    assert (again != drawn).any()
+    state = keras.ops.copy(same.seed_generator.state)
+    np.testing.assert_array_equal(changed(same, digits), again)
+    same.seed_generator.state.assign(state)
+    np.testing.assert_array_equal(changed(same, digits), again)
+
+
+def test_each_image_is_changed_in_its_own_way(digits: Images):
+    same = np.repeat(digits[:1], 8, axis=0)
+    for layer in layers_of(**FAR):
+        drawn = changed(layer, same)
+        assert len(np.unique(drawn.reshape(8, -1), axis=0)) == 8
+
+
+def test_a_saved_model_draws_from_the_same_seed(digits: Images, tmp_path: Path):
+    ink = keras.Input((None, None))
+    x = ink
+    for layer in layers_of(**FAR):
+        x = layer(x)
+    model = keras.Model(ink, x)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [each.get_config() for each in loaded.layers[1:]] == [
+        each.get_config() for each in model.layers[1:]
+    ]
+    np.testing.assert_array_equal(loaded(digits, training=True), model(digits, training=True))
+    np.testing.assert_array_equal(loaded(digits), digits)

@@ -1,0 +1,117 @@
+"""What every network of the registry must keep, and the figures of each."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inkdigits.config import AugmentConfig
+from inkdigits.errors import ConfigError
+from inkdigits.models import zoo
+from inkdigits.models.canonical import Canonical
+from inkdigits.synthesis.strokes import synthetic_digits
+
+MOST_PARAMETERS = {"mlp": 101_770, "convnet": 150_000}
+# convnet by hand: output rows × columns × kernel × channels in × channels out, then 3920 × 10.
+MULTIPLY_ADDS = {
+    "mlp": 784 * 128 + 128 * 10,
+    "convnet": 14 * 14 * 25 * 1 * 24
+    + 14 * 14 * 9 * 24 * 48
+    + 7 * 7 * 9 * 48 * 64
+    + 7 * 7 * 9 * 64 * 80
+    + 3920 * 10,
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    images, labels = synthetic_digits(32, seed=6)
+    return images.astype(np.float32) / 255, labels
+
+
+def assert_model_contract(
+    name: str, ink: NDArray[np.float32], labels: NDArray[np.int64], folder: Path
+) -> None:
+    """What holds for each network: shapes, size, learning, saving."""
+    network = zoo.build_network(name)
+    assert network.name == name
+    assert network.input.shape == (None, 28, 28)
+    assert network.output.shape == (None, 10)
+    assert network.layers[-1].name == "logits"
+    assert network.layers[-1].activation is keras.activations.linear  # logits, not probabilities
+    assert network.count_params() <= MOST_PARAMETERS[name]
+
+    glyphs = np.asarray(Canonical()(ink))
+    logits = network(glyphs)
+    assert logits.shape == (len(ink), 10)
+    assert logits.dtype == "float32"
+    assert np.isfinite(logits).all()
+    assert network(glyphs[:1]).shape == (1, 10)
+
+    training = zoo.training_model(network, AugmentConfig(), seed=0)
+    assert [layer.name for layer in training.layers[1:]] == ["warp", "pen_width", "canonical", name]
+    np.testing.assert_allclose(training(ink), logits, atol=1e-4)  # not augmented
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    training.compile(optimizer=keras.optimizers.Adam(3e-3), loss=loss)
+    losses = [float(training.train_on_batch(ink, labels)) for _ in range(10)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.7 * losses[0]
+    assert (np.asarray(network(glyphs)) != np.asarray(logits)).all()  # the very same network
+
+    reading = zoo.reading_model(network)
+    assert reading.input.name == "ink"
+    reading.save(folder / "model.keras")
+    loaded = keras.saving.load_model(folder / "model.keras")
+    for images in (ink[:4], np.pad(ink[:4], ((0, 0), (9, 3), (0, 40)))):
+        expected, found = reading.predict_on_batch(images), loaded.predict_on_batch(images)
+        assert set(found) == {"glyph", "logits"}
+        np.testing.assert_array_equal(found["logits"], expected["logits"])
+        np.testing.assert_array_equal(found["glyph"], expected["glyph"])
+        np.testing.assert_allclose(found["glyph"], glyphs[:4], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_each_network_keeps_the_contract(
+    name: str, digits: tuple[NDArray[np.float32], NDArray[np.int64]], tmp_path: Path
+):
+    assert_model_contract(name, *digits, tmp_path)
+
+
+def test_mlp_is_the_classic_one():
+    network = zoo.build_network("mlp")
+    assert [tuple(weight.shape) for weight in network.weights] == [
+        (784, 128),
+        (128,),
+        (128, 10),
+        (10,),
+    ]
+    assert network.count_params() == 101_770
+    assert network.layers[2].activation is keras.activations.relu
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_multiply_adds_are_those_counted_by_hand(name: str):
+    assert zoo.multiply_adds(zoo.build_network(name)) == MULTIPLY_ADDS[name]
+
+
+def test_weights_follow_from_the_seed():
+    def weights(seed: int) -> NDArray[np.float32]:
+        keras.utils.set_random_seed(seed)
+        return np.asarray(zoo.build_network("mlp").weights[0])
+
+    np.testing.assert_array_equal(weights(1), weights(1))
+    assert (weights(1) != weights(2)).any()
+
+
+@pytest.mark.parametrize("name", ["resnet", "", "MLP"])
+def test_an_unknown_network_is_an_error_that_names_those_there_are(name: str):
+    with pytest.raises(ConfigError, match=r"train\.model is .*: mlp, convnet\."):
+        zoo.build_network(name)
+
+
+def test_a_network_without_augmentation_has_no_layers_of_it():
+    off = AugmentConfig(rotation_deg=0, shear=0, scale=0, aspect=0, elastic_px=0, pen_width=0)
+    model = zoo.training_model(zoo.build_network("mlp"), off, seed=0)
+    assert [layer.name for layer in model.layers] == ["ink", "canonical", "mlp"]

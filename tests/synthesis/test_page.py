@@ -1,0 +1,141 @@
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.synthesis import synthetic_digits
+from inkdigits.synthesis.page import Layout, SyntheticPage, synthetic_page
+
+
+def clean_page(seed: int, **options: object) -> SyntheticPage:
+    """Ink on paper, with nothing else on it."""
+    settings = {"layout": "lines", "ruling": False, "photo": False, "digit_px": 40.0} | options
+    return synthetic_page(np.random.default_rng(seed), **settings)  # type: ignore[arg-type]
+
+
+def marked(page: SyntheticPage) -> np.ndarray:
+    """Where the picture differs much from its paper."""
+    grey = page.picture.astype(int)
+    paper = np.median(grey.reshape(-1, 3), axis=0)
+    off = np.abs(grey - paper).max(axis=2)
+    return off > 0.4 * np.quantile(off, 0.998)
+
+
+@pytest.fixture(scope="module")
+def pool() -> tuple[np.ndarray, np.ndarray]:
+    return synthetic_digits(200, seed=1)
+
+
+class TestSyntheticPage:
+    def test_same_state_same_page(self, pool: tuple[np.ndarray, np.ndarray]) -> None:
+        for seed in range(4):
+            first = synthetic_page(np.random.default_rng(seed), digits=pool, digit_px=20)
+            again = synthetic_page(np.random.default_rng(seed), digits=pool, digit_px=20)
+            assert np.array_equal(first.picture, again.picture)
+            assert first.lines == again.lines
+            assert first.boxes == again.boxes
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_a_page_and_its_truth(self, seed: int, pool: tuple[np.ndarray, np.ndarray]) -> None:
+        page = synthetic_page(np.random.default_rng(seed), digits=pool if seed % 2 else None)
+        height, width = page.picture.shape[:2]
+        assert page.picture.shape == (height, width, 3)
+        assert page.picture.dtype == np.uint8
+        assert max(height, width) < 3000
+        assert len(page.lines) == len(page.boxes) >= 1
+        for line, boxes in zip(page.lines, page.boxes, strict=True):
+            assert line.isdecimal()
+            assert len(line) == len(boxes) >= 1
+            middles = [box.x + box.width / 2 for box in boxes]
+            assert middles == sorted(middles)
+            for box in boxes:
+                assert box.x >= 0
+                assert box.y >= 0
+                assert box.right <= width
+                assert box.bottom <= height
+                assert min(box.width, box.height) >= 1
+        levels = [np.mean([box.y + box.height / 2 for box in boxes]) for boxes in page.boxes]
+        assert levels == sorted(levels)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_all_ink_lies_in_boxes_and_every_box_has_ink(self, seed: int) -> None:
+        page = clean_page(seed)
+        is_ink = marked(page)
+        elsewhere = is_ink.copy()
+        for box in (box for boxes in page.boxes for box in boxes):
+            part = is_ink[box.y : box.bottom, box.x : box.right]
+            assert part.mean() > 0.02
+            rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+            assert rows[0] <= 4
+            assert rows[-1] >= box.height - 5
+            assert columns[0] <= 4
+            assert columns[-1] >= box.width - 5
+            elsewhere[box.y - 1 : box.bottom + 1, box.x - 1 : box.right + 1] = False
+        assert elsewhere.sum() < 10
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_digits_apart_are_marks_apart(self, seed: int) -> None:
+        page = clean_page(seed, touching=0.0)
+        marks = cv2.connectedComponentsWithStats(marked(page).astype(np.uint8))[2][1:]
+        digits = sum(map(len, page.lines))
+        large = (marks[:, cv2.CC_STAT_HEIGHT] > 20).sum()
+        assert digits * 0.9 <= large <= digits * 1.3
+
+    def test_touching_digits_make_fewer_marks(self) -> None:
+        def marks_per_digit(touching: float) -> float:
+            pages = [clean_page(seed, touching=touching) for seed in range(6)]
+            marks = [
+                cv2.connectedComponentsWithStats(marked(page).astype(np.uint8))[2][1:]
+                for page in pages
+            ]
+            large = sum((each[:, cv2.CC_STAT_HEIGHT] > 20).sum() for each in marks)
+            return float(large / sum(len(line) for page in pages for line in page.lines))
+
+        assert marks_per_digit(1.0) < 0.5 * marks_per_digit(0.0)
+
+    @pytest.mark.parametrize("digit_px", [12.0, 40.0, 150.0])
+    def test_digits_are_as_high_as_asked_for(self, digit_px: float) -> None:
+        pages = [clean_page(seed, digit_px=digit_px) for seed in range(3)]
+        heights = [box.height for page in pages for boxes in page.boxes for box in boxes]
+        assert np.median(heights) == pytest.approx(digit_px, rel=0.2)
+
+    @pytest.mark.parametrize("layout", ["boxes", "table"])
+    def test_cells_hold_a_digit_each(self, layout: Layout) -> None:
+        page = clean_page(0, layout=layout)
+        apart = [b.x - a.right for boxes in page.boxes for a, b in pairwise(boxes)]
+        assert np.mean(np.array(apart) > 0) > 0.95
+
+    def test_boxes_move_with_the_camera(self) -> None:
+        # Dark ink on light paper is darkest within its boxes, wherever the camera stood.
+        found = 0
+        for seed in range(8):
+            page = synthetic_page(
+                np.random.default_rng(seed), layout="lines", ruling=False, shadow=False, digit_px=40
+            )
+            grey = page.picture.mean(axis=2)
+            inside = np.zeros(grey.shape, bool)
+            for box in (box for boxes in page.boxes for box in boxes):
+                inside[box.y : box.bottom, box.x : box.right] = True
+            ring = cv2.dilate(inside.astype(np.uint8), np.ones((9, 9))).astype(bool) & ~inside
+            found += grey[inside].std() > 2 * grey[ring].std()
+        assert found >= 7
+
+    def test_shadow_darkens_a_part(self) -> None:
+        def evenness(page: SyntheticPage) -> float:
+            paper = cv2.resize(cv2.medianBlur(page.picture, 41), (8, 8)).mean(axis=2)
+            return float(paper.min() / paper.max())
+
+        lit = [evenness(clean_page(seed, shadow=False)) for seed in range(5)]
+        dim = [evenness(clean_page(seed, shadow=True)) for seed in range(5)]
+        assert np.mean(dim) < np.mean(lit) - 0.1
+
+    def test_refuses_nonsense(self, pool: tuple[np.ndarray, np.ndarray]) -> None:
+        rng = np.random.default_rng(0)
+        with pytest.raises(ValueError, match="digit_px is 5"):
+            synthetic_page(rng, digit_px=5)
+        with pytest.raises(ValueError, match="touching is 2"):
+            synthetic_page(rng, touching=2)
+        only = pool[1] == 4
+        with pytest.raises(ValueError, match="no image of"):
+            synthetic_page(rng, digits=(pool[0][only], pool[1][only]))

@@ -1,0 +1,483 @@
+"""Training: what a run holds, that it resumes as if it had never stopped, and what it refuses."""
+
+import errno
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import sklearn.metrics
+from PIL import Image
+
+from inkdigits import data
+from inkdigits.config import Config
+from inkdigits.errors import ConfigError, DataError, MissingDataError, MissingExtraError, RunError
+from inkdigits.evaluation.calibration import softmax
+from inkdigits.synthesis.strokes import synthetic_digits
+from inkdigits.training import fit as fit_module
+from inkdigits.training.fit import as_ink, describe, fit, validation_images
+from inkdigits.training.run import Run, load_model
+from inkdigits.training.tensorboard import EventLog
+
+MadeWatch = Callable[..., Any]
+
+FILES = {
+    "config.toml",
+    "environment.json",
+    "history.jsonl",
+    "checkpoint.keras",
+    "model.keras",
+    "calibration.json",
+    "curves.png",
+    "tensorboard",
+}
+FIGURES = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"}
+
+
+def stop(_: keras.Model) -> None:
+    raise KeyboardInterrupt
+
+
+def figures(run: Run) -> list[dict[str, float]]:
+    """The history without what a clock says."""
+    return [{**row, "seconds": 0.0} for row in run.history()]
+
+
+def network_weights(model: keras.Model) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in model.get_layer("mlp").weights]
+
+
+# What a run holds
+
+
+def test_a_run_holds_all_that_it_should(trained):
+    assert {path.name for path in trained.run.folder.iterdir()} == FILES
+    assert trained.run.config() == trained.config
+
+
+def test_history_has_a_whole_row_for_each_epoch(trained):
+    rows = trained.run.history()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(set(row) == FIGURES for row in rows)
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    assert rows[-1]["val_loss"] < rows[0]["val_loss"]
+    assert rows[-1]["val_accuracy"] > 0.5
+    assert rows[0]["learning_rate"] == pytest.approx(0.003 * 0.8, rel=0.1)  # down the cosine
+    assert rows[-1]["learning_rate"] == pytest.approx(0, abs=1e-8)
+    assert all(row["seconds"] > 0 for row in rows)
+
+
+def test_environment_names_seed_and_data(trained):
+    environment = trained.run.read_json("environment.json")
+    seed = trained.config.train.seed
+    images, labels = synthetic_digits(200, 2 * seed)
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    assert environment["data_sha256"] == {"synthetic-train": digest}
+    assert environment["seed"] == seed
+    assert environment["keras"] == keras.__version__
+    assert "10 synthetic digits were added" in environment["split"]
+    assert environment["num_train"] + len(validation_images(trained.config)[0]) == 210
+
+
+def test_calibration_rests_on_the_validation_images(trained):
+    calibration = trained.run.read_json("calibration.json")
+    num_validation = len(validation_images(trained.config)[0])
+    assert calibration["temperature"] > 0
+    assert calibration["fitted_on"].startswith(f"{num_validation} validation images.")
+    assert {row["num_calibration"] for row in calibration["dial"]} == {num_validation}
+
+
+def test_the_kept_model_reads_any_size(trained):
+    model = trained.run.load_model()
+    ink, labels = validation_images(trained.config)
+    framed = np.pad(ink, ((0, 0), (5, 30), (11, 2)))
+    found, moved = (model.predict_on_batch(images) for images in (ink, framed))
+    assert found["glyph"].shape == (len(ink), 28, 28)
+    np.testing.assert_allclose(found["logits"], moved["logits"], atol=1e-3)
+    accuracy = sklearn.metrics.accuracy_score(labels, found["logits"].argmax(axis=1))
+    assert accuracy == pytest.approx(trained.run.history()[-1]["val_accuracy"], abs=1e-6)
+
+
+def test_curves_are_a_picture(trained):
+    with Image.open(trained.run.folder / "curves.png") as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        assert picture.width > 800
+        assert len(picture.convert("RGB").getcolors(10**6)) > 100
+
+
+def test_tensorboard_log_holds_the_history(trained):
+    tf = pytest.importorskip("tensorflow")
+    (path,) = (trained.run.folder / "tensorboard").iterdir()
+    assert "tfevents" in path.name
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    assert events[0].file_version == "brain.Event:2"
+    logged = [
+        {"epoch": event.step} | {value.tag: value.simple_value for value in event.summary.value}
+        for event in events[1:]
+    ]
+    assert len(logged) == 3
+    for row, expected in zip(logged, trained.run.history(), strict=True):
+        assert row == pytest.approx(expected)
+
+
+def test_progress_prints_a_row_for_each_epoch(trained):
+    rows = [line for line in trained.printed.splitlines() if "validation loss" in line]
+    assert len(rows) == 3
+    for row, epoch in zip(rows, trained.run.history(), strict=True):
+        assert f"epoch {epoch['epoch']:3.0f}/3" in row
+        assert f"validation loss {epoch['val_loss']:.4f}" in row
+        assert f"validation accuracy {epoch['val_accuracy']:.4f}" in row
+
+
+def test_the_kept_weights_are_the_average_and_training_goes_on_from_the_last(trained):
+    kept = network_weights(trained.run.load_model())
+    checkpoint = load_model(trained.run.checkpoint_path)
+    averages = [
+        np.asarray(variable)
+        for variable in checkpoint.optimizer.variables
+        if variable.path.endswith("_average")
+    ]
+    assert len(averages) == len(kept) == 4
+    matched = [any(np.array_equal(weight, other) for other in averages) for weight in kept]
+    assert all(matched)
+    assert all((a != b).any() for a, b in zip(kept, network_weights(checkpoint), strict=True))
+
+
+def test_a_bundle_is_told_where_the_run_comes_from(trained):
+    facts = describe(trained.run)
+    assert set(facts) == {"calibration", "training", "attribution"}
+    assert facts["training"]["config"] == trained.config.to_mapping()
+    assert facts["training"]["last_epoch"] == trained.run.history()[-1]
+    assert facts["attribution"] == ["Digits drawn by inkdigits.synthesis"]
+    json.dumps(facts)
+
+
+@pytest.mark.parametrize(
+    ("source", "synthetic", "expected"),
+    [
+        ("mnist", 0, ["MNIST", "QMNIST"]),
+        ("mnist", 5, ["MNIST", "QMNIST", "inkdigits.synthesis"]),
+        ("mine.npz", 5, ["mine.npz", "inkdigits.synthesis"]),
+    ],
+)
+def test_attribution_names_every_source(
+    trained, folder: Path, source: str, synthetic: int, expected: list[str]
+):
+    shutil.copytree(trained.run.folder, folder)
+    config = trained.config.replace(data={"source": source, "synthetic": synthetic})
+    Run(folder).write("config.toml", config.to_toml())
+    attribution = describe(Run(folder))["attribution"]
+    assert len(attribution) == len(expected)
+    assert all(part in line for part, line in zip(expected, attribution, strict=True))
+
+
+def test_validation_images_are_never_trained_on(trained):
+    ink, labels = validation_images(trained.config)
+    whole = data.load("synthetic", "train", count=200, seed=trained.config.train.seed)
+    assert ink.dtype == np.float32
+    assert ink.max() == 1
+    known = {
+        image.tobytes(): label for image, label in zip(whole.images, whole.labels, strict=True)
+    }
+    pixels = np.round(ink * 255).astype(np.uint8)
+    assert [known[image.tobytes()] for image in pixels] == labels.tolist()
+    batches = fit_module._examples(trained.config, None).train
+    seen = np.concatenate([batches[index][0] for index in range(len(batches))])
+    assert len(seen) == batches.num_images == 210 - len(ink)
+    held = {image.tobytes() for image in ink}
+    assert not held & {image.tobytes() for image in seen}
+
+
+def test_batches_hold_each_image_once_in_an_order_of_the_epoch():
+    images = np.arange(11, dtype=np.uint8)[:, None, None]
+
+    def epoch(number: int, seed: int = 1) -> list[int]:
+        batches = fit_module._Batches(images, np.arange(11), batch_size=4, seed=seed)
+        batches.set_epoch(number)
+        assert len(batches) == 3
+        ink, labels = (
+            np.concatenate(part) for part in zip(*(batches[i] for i in range(3)), strict=True)
+        )
+        np.testing.assert_array_equal(ink.ravel(), labels.astype(np.float32) / 255)
+        return labels.tolist()
+
+    assert sorted(epoch(0)) == sorted(epoch(1)) == list(range(11))
+    assert epoch(0) == epoch(0)
+    assert len({tuple(epoch(0)), tuple(epoch(1)), tuple(epoch(0, seed=2))}) == 3
+
+
+# Going on
+
+
+def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
+    trained, folder: Path, watch: MadeWatch
+):
+    run = Run.create(folder, trained.config)  # killed before it wrote anything else
+    with pytest.raises(RunError, match=r"did not finish.*--resume"):
+        describe(run)
+    with pytest.raises(KeyboardInterrupt):
+        fit(trained.config, folder, resume=True, callbacks=[watch(epoch=2, action=stop)])
+    assert figures(run) == figures(trained.run)[:1]
+    assert not (folder / "calibration.json").exists()
+    with pytest.raises(RunError, match=r"did not finish.*--resume"):
+        describe(run)
+
+    # As if it had been killed between the history and the checkpoint of epoch 2, and while writing.
+    run.write_history([*run.history(), {**run.history()[0], "epoch": 2, "val_loss": -1.0}])
+    (folder / ".part-1-checkpoint.keras").write_bytes(b"half")
+    keras.utils.set_random_seed(99)
+    np.random.default_rng().random()
+    watching = watch()
+    fit(trained.config, folder, resume=True, callbacks=[watching])
+    assert watching.begun == [2, 3]
+    found, expected = figures(run), figures(trained.run)
+    assert len(found) == 3
+    for row, other in zip(found, expected, strict=True):
+        assert row == pytest.approx(other, abs=1e-4)
+    assert {path.name for path in folder.iterdir()} - {".part-1-checkpoint.keras"} == FILES
+    assert run.read_json("calibration.json")["temperature"] == pytest.approx(
+        trained.run.read_json("calibration.json")["temperature"], rel=1e-3
+    )
+    for mine, theirs in zip(
+        network_weights(run.load_model()), network_weights(trained.run.load_model()), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    assert len(list((folder / "tensorboard").iterdir())) == 2
+
+
+def test_a_finished_run_is_only_finished_again(trained, folder: Path, watch: MadeWatch):
+    shutil.copytree(trained.run.folder, folder)
+    (folder / "calibration.json").unlink()
+    (folder / "curves.png").unlink()
+    watching = watch()
+    run = fit(trained.config, folder, resume=True, callbacks=[watching])
+    assert watching.begun == []
+    assert run.history() == trained.run.history()
+    assert run.read_json("calibration.json") == trained.run.read_json("calibration.json")
+    assert (folder / "curves.png").exists()
+
+
+def test_a_run_goes_on_only_with_its_own_configuration(trained, watch: MadeWatch):
+    other = trained.config.replace(train={"epochs": 9})
+    watching = watch()
+    with pytest.raises(RunError, match=r"another configuration.*config\.toml"):
+        fit(other, trained.run.folder, resume=True, callbacks=[watching])
+    assert watching.begun == []
+
+
+def test_a_damaged_checkpoint_is_an_error(trained, folder: Path):
+    shutil.copytree(trained.run.folder, folder)
+    (folder / "checkpoint.keras").write_bytes(b"half")
+    with pytest.raises(RunError, match=r"checkpoint\.keras is missing or no model"):
+        fit(trained.config, folder, resume=True)
+    assert Run(folder).history() == trained.run.history()
+
+
+# What is kept, and when it stops
+
+
+def test_it_stops_when_the_loss_no_longer_falls_and_keeps_the_best(folder: Path, watch: MadeWatch):
+    def spoil(model: keras.Model) -> None:
+        for weight in model.trainable_weights:
+            weight.assign(-10 * weight)
+
+    config = Config().replace(
+        data={"source": "synthetic", "limit": 100},
+        train={
+            "model": "mlp",
+            "epochs": 9,
+            "batch_size": 16,
+            "patience": 2,
+            "keep": "best",
+            "weight_average": 0.0,
+            "label_smoothing": 0.0,
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "warmup": 0.0,
+        },
+    )
+    run = fit(config, folder, callbacks=[watch(epoch=3, action=spoil)])
+    losses = [row["val_loss"] for row in run.history()]
+    assert losses[0] > losses[1] < min(losses[2:])
+    assert len(losses) == 4  # two epochs after the best of nine
+
+    ink, labels = validation_images(config)
+    logits = run.load_model().predict_on_batch(ink)["logits"]
+    loss = sklearn.metrics.log_loss(labels, softmax(logits).astype(float), labels=range(10))
+    assert loss == pytest.approx(losses[1], abs=1e-4)
+
+    watching = watch()
+    fit(config, folder, resume=True, callbacks=[watching])
+    assert watching.begun == []  # early is over, also after a resume
+
+
+def test_a_training_that_diverges_says_so_and_leaves_the_epochs_before(
+    trained, folder: Path, watch: MadeWatch
+):
+    def diverge(model: keras.Model) -> None:
+        for weight in model.trainable_weights:
+            weight.assign(np.nan * weight)
+
+    config = trained.config.replace(
+        train={"seed": 1, "weight_average": 0.0, "tensorboard": False, "keep": "last"}
+    )
+    with pytest.raises(RunError, match=r"epoch 2 is nan.*diverged.*train\.learning_rate below"):
+        fit(config, folder, callbacks=[watch(epoch=2, action=diverge)])
+    run = Run.open(folder)
+    (row,) = run.history()
+    # Another seed is another training.
+    assert row["val_loss"] != pytest.approx(trained.run.history()[0]["val_loss"], abs=1e-4)
+    # Without an average, the last weights are kept.
+    kept, last = (load_model(path) for path in (run.model_path, run.checkpoint_path))
+    for mine, theirs in zip(network_weights(kept), network_weights(last), strict=True):
+        assert np.isfinite(mine).all()
+        np.testing.assert_array_equal(mine, theirs)
+    assert not (folder / "tensorboard").exists()
+
+
+def test_smoothed_loss_is_that_of_the_definition():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(7, 10)).astype(np.float32)
+    labels = generator.integers(0, 10, 7)
+    target = np.full((7, 10), 0.2 / 10)
+    target[np.arange(7), labels] += 0.8
+    expected = -(target * np.log(softmax(logits).astype(float))).sum(axis=1).mean()
+    loss = fit_module._Loss(label_smoothing=0.2)
+    assert float(loss(labels, logits)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_random_layers_draw_by_seed_and_epoch_and_layer(seed: int):
+    ink = keras.Input((None, None))
+    x = keras.layers.Dropout(0.5)(keras.layers.GaussianNoise(1.0)(ink))
+    model = keras.Model(ink, x)
+
+    def states(epoch: int) -> list[tuple[int, ...]]:
+        fit_module._reseed(model, seed, epoch)
+        layers = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+        return [tuple(np.asarray(layer.seed_generator.state).tolist()) for layer in layers]
+
+    assert states(3) == states(3)
+    firsts = [first for epoch in range(20) for first, _ in states(epoch)]
+    # A generator counts its second number up, so the first one alone must keep epochs apart.
+    assert len(set(firsts)) == 40
+
+
+def test_ink_is_between_0_and_1():
+    images = np.array([[[0, 51, 255]]], np.uint8)
+    np.testing.assert_allclose(as_ink(images), [[[0, 0.2, 1]]], atol=1e-7)
+    assert as_ink(images).dtype == np.float32
+
+
+# What is refused before the first epoch
+
+
+@pytest.fixture
+def refused(watch: MadeWatch) -> Callable[..., None]:
+    def refuse(error: type[Exception], match: str, config: Config, folder: Path) -> None:
+        watching = watch()
+        with pytest.raises(error, match=match):
+            fit(config, folder, callbacks=[watching])
+        assert watching.begun == []
+
+    return refuse
+
+
+def test_a_folder_that_holds_a_run_is_refused(trained, refused):
+    before = trained.run.history()
+    refused(RunError, "already holds a run", trained.config, trained.run.folder)
+    assert trained.run.history() == before
+
+
+def test_resuming_nothing_is_refused(small_config: Config, folder: Path):
+    with pytest.raises(RunError, match="holds no run"):
+        fit(small_config, folder, resume=True)
+    assert not folder.exists()
+
+
+def test_a_file_in_place_of_the_folder_is_refused(small_config: Config, tmp_path: Path, refused):
+    (tmp_path / "file").write_text("mine")
+    refused(RunError, "cannot be written", small_config, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_is_refused(
+    small_config: Config, folder: Path, refused, monkeypatch: pytest.MonkeyPatch
+):
+    def full(self: keras.Model, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    refused(RunError, "No space left on device.*Free some space", small_config, folder)
+    assert {path.name for path in folder.iterdir()} <= {
+        "config.toml",
+        "environment.json",
+        "history.jsonl",
+    }
+
+
+def test_a_tensorboard_log_that_cannot_be_written_is_refused(
+    small_config: Config, folder: Path, refused
+):
+    folder.mkdir(parents=True)
+    (folder / "tensorboard").write_text("in the way")
+    refused(RunError, "TensorBoard log .* cannot be written", small_config, folder)
+
+
+def test_a_tensorboard_log_without_tensorflow_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingExtraError, match=r"inkdigits\[train\]"):
+        EventLog(folder)
+
+
+def test_an_unknown_network_is_refused_before_data_is_read(folder: Path, refused):
+    config = Config().replace(train={"model": "resnet"}, data={"source": "nowhere"})
+    refused(ConfigError, r"train\.model", config, folder)
+    assert not folder.exists()
+
+
+def test_data_that_is_not_there_is_refused(small_config: Config, folder: Path, refused):
+    config = small_config.replace(data={"source": "nowhere"})
+    refused(MissingDataError, "nowhere", config, folder)
+    assert not folder.exists()
+
+
+def test_nine_classes_are_refused(small_config: Config, tmp_path: Path, folder: Path, refused):
+    images, labels = synthetic_digits(60, seed=0)
+    np.savez(tmp_path / "nine.npz", x=images[labels != 7], y=labels[labels != 7])
+    config = small_config.replace(data={"source": str(tmp_path / "nine.npz")})
+    refused((ConfigError, DataError), "7", config, folder)
+    assert not folder.exists()
+
+
+def test_a_limit_that_leaves_out_a_class_is_refused(small_config: Config, folder: Path, refused):
+    config = small_config.replace(data={"limit": 5})
+    refused(ConfigError, "no image of .*each digit from 0 to 9 needs some", config, folder)
+    assert not folder.exists()
+
+
+def test_a_limit_takes_images_evenly_spaced(small_config: Config, tmp_path: Path):
+    images, labels = synthetic_digits(100, seed=0)
+    np.savez(tmp_path / "mine.npz", x=images, y=labels)
+    config = small_config.replace(
+        data={"source": str(tmp_path / "mine.npz"), "limit": 34, "synthetic": 0}
+    )
+    whole = data.load(config.data.source, "train")
+    numbers = {image.tobytes(): number for number, image in enumerate(as_ink(whole.images))}
+    examples = fit_module._examples(config, None)
+    batches = [examples.train[index][0] for index in range(len(examples.train))]
+    used = np.concatenate([*batches, examples.validation_images])
+    assert sorted(numbers[image.tobytes()] for image in used) == list(range(0, 100, 3))

@@ -59,7 +59,7 @@ class TestFormat1:
     def test_reads_what_it_read_when_it_was_made(self):
         ink = np.zeros((1, 28, 28), np.float32)
         ink[0, 4:24, 12:16] = 1  # a 1
-        glyph, logits = Bundle.open(FORMAT_1).run(ink)
+        glyph, logits, _ = Bundle.open(FORMAT_1).run(ink)
         recorded = [0.0, 3.85, -1.05, 2.8, -2.1, 1.75, -3.15, 0.7, 4.55, -0.35]
         np.testing.assert_allclose(logits, [recorded], atol=1e-5)
         np.testing.assert_array_equal(glyph, ink)
@@ -69,7 +69,7 @@ class TestFormat1:
         row, column = np.indices((49, 10))
         matrix = ((row * (column + 1)) % 7 - 3) / 4
         fields = ink.reshape(6, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(6, 49)
-        glyph, logits = Bundle.open(str(FORMAT_1)).run(ink)
+        glyph, logits, _ = Bundle.open(str(FORMAT_1)).run(ink)
         np.testing.assert_allclose(logits, fields @ matrix + np.arange(10) / 10, atol=1e-5)
         assert glyph.shape == (6, 28, 28)
         assert logits.shape == (6, 10)
@@ -101,7 +101,7 @@ class TestShipped:
     def test_reads_digits(self):
         opened = Bundle.open()
         assert opened.classes == "0123456789"
-        glyph, logits = opened.run(np.zeros((3, 40, 17), np.float32))
+        glyph, logits, _ = opened.run(np.zeros((3, 40, 17), np.float32))
         assert glyph.shape == (3, 28, 28)
         assert logits.shape == (3, 10)
         assert np.isfinite(logits).all()

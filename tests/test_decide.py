@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, with_none
 from inkdigits.errors import BundleError, ConfigError
 from inkdigits.reading import Alternative, Box, Digit, Status
 
@@ -32,7 +32,7 @@ def manifest(**calibration: Any) -> dict[str, Any]:
 
 
 def rule(threshold: float = 0.9, temperature: float = 1.0, classes: str = "0123456789") -> Rule:
-    return Rule(temperature, threshold, False, classes)
+    return Rule(temperature, threshold, classes)
 
 
 def logits_of(*probabilities: float) -> np.ndarray:
@@ -212,3 +212,35 @@ class TestMany:
             else:
                 assert digit.status is Status.REJECT
                 assert digit.confidence < 0.5
+
+
+class TestNovelty:
+    RULE = Rule(1.0, 0.9, "0123456789", rejects=True)
+
+    def judged(self, novelty: float) -> Digit:
+        logits = logits_of(0.96, *[0.04 / 9] * 9)
+        (digit,) = decide(
+            logits, np.array([novelty], np.float32), [PLACE], np.zeros(1, bool), self.RULE
+        )
+        return digit
+
+    @pytest.mark.parametrize(
+        ("novelty", "status"),
+        [(-30, Status.OK), (-2, Status.REVIEW), (-0.1, Status.REVIEW), (0.1, Status.REJECT)],
+    )
+    def test_novelty_is_the_log_odds_of_no_digit(self, novelty, status):
+        digit = self.judged(novelty)
+        expected = 0.96 / (1 + np.exp(novelty))
+        assert digit.confidence == pytest.approx(expected, abs=1e-5)
+        assert (digit.value, digit.status) == ("0", status)
+
+    def test_it_counts_only_where_the_network_was_taught(self):
+        untaught = Rule(1.0, 0.9, "0123456789")
+        logits = logits_of(0.96, *[0.04 / 9] * 9)
+        (digit,) = decide(logits, np.full(1, 50, np.float32), [PLACE], np.zeros(1, bool), untaught)
+        assert digit.status is Status.OK
+
+    def test_with_none_puts_its_logit_last(self):
+        logits = np.array([[3.0, -1.0, 1000.0]], np.float32)
+        whole = with_none(logits, np.array([2.0], np.float32))
+        np.testing.assert_allclose(whole, [[3.0, -1.0, 1000.0, 1002.0]], rtol=1e-6)

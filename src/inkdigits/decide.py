@@ -24,14 +24,14 @@ class Rule:
     Attributes:
         temperature: divides the logits.
         threshold: confidence from which on a digit is ok; above 1 nothing is.
-        rejects: the network was taught what is no digit, so its novelty counts.
         classes: one character a class.
+        rejects: the network was taught what is no digit, so its novelty counts.
     """
 
     temperature: float
     threshold: float
-    rejects: bool
     classes: str
+    rejects: bool = False
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], max_error: float) -> "Rule":
@@ -63,7 +63,7 @@ class Rule:
             )
         setting = max(error for error in dial if error <= max_error)
         rejects = bool(calibration.get("rejects"))
-        return cls(temperature, dial[setting], rejects, str(manifest["classes"]))
+        return cls(temperature, dial[setting], str(manifest["classes"]), rejects)
 
 
 def with_none(
@@ -118,20 +118,20 @@ def decide(
     best = of_digits.argmax(axis=1)
     two_best = np.partition(of_digits, -2, axis=1)[:, -2:].sum(axis=1)
     is_rejected = of_none > 0.5 if rule.rejects else two_best < _MIN_PAIR
-    is_sure = of_digits.max(axis=1) >= rule.threshold
     digits = []
-    for row, index, box, blank, rejected, sure in zip(
+    for row, index, box, blank, rejected in zip(
         of_digits.tolist(),
         best.tolist(),
         boxes,
         is_blank.tolist(),
         is_rejected.tolist(),
-        is_sure.tolist(),
         strict=True,
     ):
         if blank:
             digits.append(Digit("", 0.0, Status.BLANK, box, (), rule.classes))
             continue
-        status = Status.REJECT if rejected else Status.OK if sure else Status.REVIEW
-        digits.append(Digit(rule.classes[index], row[index], status, box, tuple(row), rule.classes))
+        confidence = row[index]
+        is_sure = confidence >= rule.threshold
+        status = Status.REJECT if rejected else Status.OK if is_sure else Status.REVIEW
+        digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
     return digits

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, probabilities
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.decode import Source, decode
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
-from inkdigits.imaging.segment import find_lines
+from inkdigits.imaging.segment import LineAtoms, Segment, find_atoms, find_lines
+from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
 
 _BATCH = 256
@@ -60,12 +61,15 @@ class Reader:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.rule = Rule.of(self.bundle.manifest, max_error)
 
-    def read(self, source: Source, *, single: bool = False, name: str | None = None) -> Page:
+    def read(
+        self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
+    ) -> Page:
         """Read one picture.
 
         Args:
             source: a path, the bytes of a file, an array (H, W) or (H, W, 3), or a Pillow image.
             single: the picture is one digit, so nothing is looked for.
+            line: the picture is one line of digits, however uneven.
             name: what to call the picture in the reading; by default its path.
 
         Returns:
@@ -74,27 +78,49 @@ class Reader:
         Raises:
             InputError: the picture cannot be read at all.
         """
-        return self.look(source, single=single, name=name).page
+        return self.look(source, single=single, line=line, name=name).page
 
-    def look(self, source: Source, *, single: bool = False, name: str | None = None) -> Look:
+    def look(
+        self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
+    ) -> Look:
         """Read one picture and keep what explains the reading; same arguments as ``read``."""
         started = time.perf_counter()
         picture = decode(source)
         if single:
             ink = digit_ink(picture)
-            found = [[(_ink_box(ink), ink)]] if ink.any() else []
+            found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
+            output = self._run([segment.ink for row in found for segment in row])
+        elif self.rule.rejects:
+            finding = find_atoms(page_ink(picture), is_one_line=line)
+            ink = finding.ink
+            found, output = self._chosen(finding.lines)
         else:
             ink = page_ink(picture)
-            found = [[(crop.box, crop.ink) for crop in line] for line in find_lines(ink)]
-        crops = [crop for line in found for _, crop in line]
-        boxes = [_on_page(box, ink, picture) for line in found for box, _ in line]
-        output = self._run(crops)
-        is_blank = np.zeros(len(crops), bool)
+            found = find_lines(ink)
+            output = self._run([segment.ink for row in found for segment in row])
+        boxes = [_on_page(segment.box, ink, picture) for row in found for segment in row]
+        is_blank = np.zeros(len(boxes), bool)
         digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule))
-        lines = tuple(Line(tuple(next(digits) for _ in line)) for line in found)
+        lines = tuple(Line(tuple(next(digits) for _ in row)) for row in found)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
         return Look(page, picture, ink, output.glyph)
+
+    def _chosen(self, lines: list[LineAtoms]) -> tuple[list[list[Segment]], GraphOutput]:
+        """Let the network itself say where each digit ends: lines of segments, and their output."""
+        runs = [line.candidates() for line in lines]
+        output = self._run([run.segment.ink for row in runs for run in row])
+        judged = probabilities(output.logits, output.novelty, self.rule)
+        chosen = choose(lines, runs, judged)
+        found = [
+            [row[index].segment for index in path] for row, path in zip(runs, chosen, strict=True)
+        ]
+        starts = np.cumsum([0, *(len(row) for row in runs)])
+        kept = np.array(
+            [start + index for start, path in zip(starts, chosen, strict=False) for index in path],
+            np.int64,
+        )
+        return [row for row in found if row], GraphOutput(*(part[kept] for part in output))
 
     def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
         """Read many pictures of one digit each.

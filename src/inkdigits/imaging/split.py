@@ -14,6 +14,7 @@ from inkdigits.imaging.ink import Ink
 
 _EMPTY = 0.04  # what a pixel of paper costs a seam, so that it prefers to be short
 _SIDEWAYS = 0.12  # what a step aside costs
+_RIDGE = 0.12  # between two cuts there is more ink than on them, by so many pixels
 _RIM = 0.75  # of the spacing: the narrowest piece at either side
 
 
@@ -59,7 +60,7 @@ def seams(ink: Ink, *, spacing_px: float, max_cut_px: float, max_seams: int) -> 
     for column in np.argsort(through, kind="stable").tolist():
         if not reach <= column < width - reach:
             continue
-        if any(abs(seam.x[middle] - column) < spacing_px for seam in found):
+        if any(_is_same(through, column, int(seam.x[middle]), spacing_px) for seam in found):
             continue
         x = _way(column, middle, from_above, from_below)
         cut_px = float(ink[np.arange(height), x].sum())
@@ -69,6 +70,12 @@ def seams(ink: Ink, *, spacing_px: float, max_cut_px: float, max_seams: int) -> 
         if len(found) == max_seams:
             break
     return sorted(found, key=lambda seam: float(seam.x[middle]))
+
+
+def _is_same(through: NDArray[np.float64], one: int, other: int, spacing_px: float) -> bool:
+    """Whether two cuts are close, or go through the same gap."""
+    between = through[min(one, other) : max(one, other) + 1]
+    return abs(one - other) < spacing_px or float(between.max()) < through[one] + _RIDGE
 
 
 def _cheapest(ink: Ink) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, with_none
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, with_none
 from inkdigits.errors import BundleError, ConfigError
 from inkdigits.reading import Alternative, Box, Digit, Status
 
@@ -244,3 +244,28 @@ class TestNovelty:
         logits = np.array([[3.0, -1.0, 1000.0]], np.float32)
         whole = with_none(logits, np.array([2.0], np.float32))
         np.testing.assert_allclose(whole, [[3.0, -1.0, 1000.0, 1002.0]], rtol=1e-6)
+
+
+class TestCompany:
+    @staticmethod
+    def line(*statuses: Status) -> list[Digit]:
+        return [Digit("1", 0.99, status, PLACE) for status in statuses]
+
+    def test_a_line_of_digits_stays_sure_beside_a_mark(self):
+        line = self.line(Status.OK, Status.OK, Status.OK, Status.REJECT)
+        assert in_company([line]) == [line]
+
+    def test_among_letters_nothing_is_sure(self):
+        letters = self.line(Status.OK, Status.REJECT, Status.REJECT)
+        digits = self.line(*[Status.OK] * 8)
+        assert in_company([letters, digits]) == [
+            self.line(Status.REVIEW, Status.REJECT, Status.REJECT),
+            digits,
+        ]
+
+    def test_on_a_page_of_letters_nothing_is_sure(self):
+        lines = [self.line(*[Status.REJECT] * 9), self.line(Status.OK)]
+        assert in_company(lines)[1] == self.line(Status.REVIEW)
+
+    def test_an_empty_page_stays_empty(self):
+        assert in_company([]) == []

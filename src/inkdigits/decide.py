@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from inkdigits.reading import Box, Digit, Status
 DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
+_DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 2, 2 / 3  # shares of rejected marks
 
 
 @dataclass(frozen=True)
@@ -135,3 +136,34 @@ def decide(
         status = Status.REJECT if rejected else Status.OK if is_sure else Status.REVIEW
         digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
     return digits
+
+
+def in_company(lines: Sequence[Sequence[Digit]]) -> list[list[Digit]]:
+    """Doubt the digits that stand among what is no digit.
+
+    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
+    line half of whose marks were rejected, and on a page two thirds of whose marks were, nothing
+    is ok: such digits are for review.
+
+    Args:
+        lines: the digits of a page, each judged by itself.
+
+    Returns:
+        The same, some with the status ``review`` in place of ``ok``.
+    """
+    every = [digit for line in lines for digit in line]
+    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE
+    return [
+        [
+            replace(digit, status=Status.REVIEW) if digit.status is Status.OK else digit
+            for digit in line
+        ]
+        if is_page_doubtful or _share_rejected(line) >= _DOUBTFUL_LINE
+        else list(line)
+        for line in lines
+    ]
+
+
+def _share_rejected(digits: Sequence[Digit]) -> float:
+    rejected = sum(digit.status is Status.REJECT for digit in digits)
+    return rejected / len(digits) if digits else 0.0

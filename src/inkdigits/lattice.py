@@ -14,9 +14,9 @@ from inkdigits.imaging.split import best_path
 
 # In nats: how much more probable another way must be to make up for it.
 _PER_DIGIT = 0.05  # a digit more
-_PER_CUT_STROKE = 0.4  # a cut, for each stroke's width of ink that it goes through
-_NO_DIGIT = 1.5  # an atom of a run that is no digit
-_SKIP = 6.0  # an atom that is left out
+_PER_CUT_STROKE = 0.6  # a cut, for each stroke's width of ink that it goes through
+_NO_DIGIT = 2.5  # a run that is no digit
+_SKIP = 4.0  # an atom that is left out
 _LEAST = 1e-6  # probabilities below this are all alike
 
 
@@ -44,7 +44,7 @@ def choose(
         last = np.array([run.last for run in runs], np.int64)
         rows = slice(start, start + len(runs))
         start += len(runs)
-        explained = np.minimum(of_digit[rows], of_none[rows] + _NO_DIGIT * (last - first + 1))
+        explained = np.minimum(of_digit[rows], of_none[rows] + _NO_DIGIT)
         cut = np.concatenate([[0.0], line.cut_strokes, [0.0]]) * _PER_CUT_STROKE / 2
         costs = explained + cut[first] + cut[last + 1]
         spans = list(zip(first.tolist(), last.tolist(), strict=True))

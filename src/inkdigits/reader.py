@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, probabilities
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, probabilities
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.decode import Source, decode
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
@@ -101,7 +101,8 @@ class Reader:
         boxes = [_on_page(segment.box, ink, picture) for row in found for segment in row]
         is_blank = np.zeros(len(boxes), bool)
         digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule))
-        lines = tuple(Line(tuple(next(digits) for _ in row)) for row in found)
+        rows = in_company([[next(digits) for _ in row] for row in found])
+        lines = tuple(Line(tuple(row)) for row in rows)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
         return Look(page, picture, ink, output.glyph)

@@ -43,6 +43,9 @@ def read(
         list[Path], typer.Argument(help="Pictures, or folders of pictures; - is standard input.")
     ],
     single: Annotated[bool, typer.Option("--single", help="Each picture is one digit.")] = False,
+    line: Annotated[
+        bool, typer.Option("--line", help="Each picture is one line of digits.")
+    ] = False,
     format: Annotated[
         Format,
         typer.Option(
@@ -82,7 +85,7 @@ def read(
     for path in _expanded(pictures, failed):
         try:
             source = sys.stdin.buffer.read() if path == _STDIN else path
-            look = reader.look(source, single=single, name=str(path))
+            look = reader.look(source, single=single, line=line, name=str(path))
         except InputError as error:
             say(error)
             failed.append(error)

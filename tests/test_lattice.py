@@ -1,0 +1,64 @@
+"""The lattice, with made-up pieces and made-up probabilities."""
+
+import numpy as np
+import pytest
+
+from inkdigits.imaging.segment import Candidate, LineAtoms, Segment
+from inkdigits.lattice import choose
+from inkdigits.reading import Box
+
+NONE = 10  # the column of "no digit"
+BLOB = Segment(Box(0, 0, 10, 10), np.ones((10, 10), np.float32))
+
+
+def line_of(num_atoms: int, cut_strokes: float = 0.0) -> LineAtoms:
+    boxes = tuple(Box(10 * index, 0, 10, 20) for index in range(num_atoms))
+    nothing = np.zeros((20, 10 * num_atoms), np.float32)
+    cuts = np.full(num_atoms - 1, cut_strokes)
+    labels = nothing.astype(np.int32)
+    return LineAtoms(boxes, cuts, 20.0, nothing, labels, 0, tuple(range(num_atoms)))
+
+
+def runs_of(*spans: tuple[int, int]) -> list[Candidate]:
+    return [Candidate(first, last, BLOB) for first, last in spans]
+
+
+def judged(*rows: tuple[int, float]) -> np.ndarray:
+    """Each row: a class, and its probability; the rest goes to "no digit", or to 0."""
+    probabilities = np.zeros((len(rows), 11), np.float32)
+    for row, (of, probability) in zip(probabilities, rows, strict=True):
+        row[of] = probability
+        row[0 if of == NONE else NONE] += 1 - probability
+    return probabilities
+
+
+def test_two_that_touch_are_read_apart():
+    runs = runs_of((0, 0), (1, 1), (0, 1))
+    assert choose([line_of(2, 1.0)], [runs], judged((2, 0.99), (6, 0.99), (NONE, 0.99))) == [[0, 1]]
+
+
+def test_one_in_two_pieces_is_read_whole():
+    runs = runs_of((0, 0), (1, 1), (0, 1))
+    assert choose([line_of(2)], [runs], judged((NONE, 0.9), (1, 0.97), (4, 0.99))) == [[2]]
+
+
+def test_of_equal_ways_the_one_with_fewer_digits_is_taken():
+    runs = runs_of((0, 0), (1, 1), (0, 1))
+    assert choose([line_of(2)], [runs], judged((1, 0.99), (1, 0.99), (0, 0.99))) == [[2]]
+
+
+@pytest.mark.parametrize(("cut_strokes", "path"), [(0.0, [0, 1]), (6.0, [2])])
+def test_a_cut_through_much_ink_needs_a_reason(cut_strokes, path):
+    runs = runs_of((0, 0), (1, 1), (0, 1))
+    probabilities = judged((1, 0.99), (1, 0.99), (NONE, 0.99))
+    assert choose([line_of(2, cut_strokes)], [runs], probabilities) == [path]
+
+
+def test_each_line_gets_its_own_rows():
+    lines = [line_of(1), line_of(2)]
+    runs = [runs_of((0, 0)), runs_of((0, 0), (1, 1))]
+    assert choose(lines, runs, judged((3, 1.0), (4, 1.0), (5, 1.0))) == [[0], [0, 1]]
+
+
+def test_an_empty_page_has_no_lines():
+    assert choose([], [], np.zeros((0, 11), np.float32)) == []

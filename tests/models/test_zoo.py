@@ -66,7 +66,8 @@ def assert_model_contract(
     loaded = keras.saving.load_model(folder / "model.keras")
     for images in (ink[:4], np.pad(ink[:4], ((0, 0), (9, 3), (0, 40)))):
         expected, found = reading.predict_on_batch(images), loaded.predict_on_batch(images)
-        assert set(found) == {"glyph", "logits"}
+        assert set(found) == {"glyph", "logits", "novelty"}
+        np.testing.assert_array_equal(found["novelty"], expected["novelty"])
         np.testing.assert_array_equal(found["logits"], expected["logits"])
         np.testing.assert_array_equal(found["glyph"], expected["glyph"])
         np.testing.assert_allclose(found["glyph"], glyphs[:4], atol=1e-4)
@@ -77,6 +78,20 @@ def test_each_network_keeps_the_contract(
     name: str, digits: tuple[NDArray[np.float32], NDArray[np.int64]], tmp_path: Path
 ):
     assert_model_contract(name, *digits, tmp_path)
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+def test_novelty_is_the_log_odds_of_no_digit(
+    rejects: bool, digits: tuple[NDArray[np.float32], NDArray[np.int64]]
+):
+    network = zoo.build_network("mlp", rejects=rejects)
+    outputs = np.asarray(network(np.asarray(Canonical()(digits[0]))), np.float64)
+    assert outputs.shape[1] == 10 + rejects
+    found = zoo.reading_model(network).predict_on_batch(digits[0])
+    np.testing.assert_allclose(found["logits"], outputs[:, :10], atol=1e-4)
+    none = outputs[:, 10] if rejects else 0.0  # the energy score
+    expected = none - np.log(np.exp(outputs[:, :10]).sum(axis=1))
+    np.testing.assert_allclose(found["novelty"], expected, atol=1e-4)
 
 
 def test_mlp_is_the_classic_one():

@@ -481,3 +481,27 @@ def test_a_limit_takes_images_evenly_spaced(small_config: Config, tmp_path: Path
     batches = [examples.train[index][0] for index in range(len(examples.train))]
     used = np.concatenate([*batches, examples.validation_images])
     assert sorted(numbers[image.tobytes()] for image in used) == list(range(0, 100, 3))
+
+
+def test_non_digits_are_learned_and_calibrated(tmp_path: Path):
+    config = Config.load(
+        None,
+        [
+            "train.model=mlp",
+            "train.epochs=3",
+            "data.source=synthetic",
+            "data.limit=1500",
+            "data.nondigits=1200",
+        ],
+    )
+    run = fit(config, tmp_path / "run")
+    assert json.loads((run.folder / "environment.json").read_text())["num_train"] > 2400
+    rejected = [row["val_rejected"] for row in run.history()]
+    assert rejected[-1] > max(0.5, rejected[0])  # of non-digits that were not trained on
+    assert run.read_json("calibration.json")["rejects"] is True
+    outputs = run.load_model().predict(np.zeros((2, 28, 28), np.float32), verbose=0)
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "glyph": (2, 28, 28),
+        "logits": (2, 10),
+        "novelty": (2,),
+    }

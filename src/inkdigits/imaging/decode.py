@@ -7,6 +7,7 @@ import io
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -27,6 +28,7 @@ MAX_PIXELS = 120_000_000
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
 )
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -69,6 +71,34 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     )
 
 
+def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
+    """Turn a picture of one or more pages into pixels, one page at a time.
+
+    Only TIFF has pages; of anything else there is one, the same as ``decode`` gives.
+
+    Args:
+        source: as ``decode`` takes it.
+        max_pixels: of each page.
+
+    Yields:
+        (H, W) or (H, W, 3) RGB uint8, of sizes that may differ from page to page.
+
+    Raises:
+        InputError: the same as ``decode``, when its page is asked for.
+    """
+    content = _tiff(source)
+    if content is None:
+        yield decode(source, max_pixels=max_pixels)
+        return
+    name = str(source) if isinstance(source, str | Path) else "The picture"
+    num_pages = 1
+    page = 0
+    while page < num_pages:
+        pixels, num_pages = _page_of(io.BytesIO(content), name, max_pixels, page)
+        yield pixels
+        page += 1
+
+
 def image_files(path: str | Path) -> list[Path]:
     """List the pictures that a path stands for: itself, or those right inside the folder.
 
@@ -102,6 +132,20 @@ def image_files(path: str | Path) -> list[Path]:
     return found
 
 
+def _tiff(source: Source) -> bytes | None:
+    """The bytes of a TIFF; None if the source is none, or cannot be read."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source) if bytes(source[:4]) in _TIFF_STARTS else None
+    if not isinstance(source, str | Path):
+        return None
+    try:
+        with Path(source).open("rb") as file:
+            start = file.read(4)
+            return start + file.read() if start in _TIFF_STARTS else None
+    except (OSError, ValueError):  # decode says what is wrong with it
+        return None
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -123,6 +167,11 @@ def _from_path(path: Path, max_pixels: int) -> Pixels:
 
 
 def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
+    return _page_of(file, name, max_pixels, 0)[0]
+
+
+def _page_of(file: BinaryIO, name: str, max_pixels: int, page: int) -> tuple[Pixels, int]:
+    """The pixels of one page of a file, and how many pages there are."""
     if not file.read(1):
         raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
     file.seek(0)
@@ -131,7 +180,10 @@ def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
     with _QUIET:
         try:
             with Image.open(file, formats=_FORMATS) as image:
-                return _from_pillow(image, name, max_pixels)
+                num_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+                if page:
+                    image.seek(page)
+                return _from_pillow(image, name, max_pixels), num_pages
         except UnidentifiedImageError as error:
             raise UnreadableImageError(
                 f"{name} is not an image that can be read. Expected: {', '.join(_FORMATS)}."

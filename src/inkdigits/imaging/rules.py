@@ -22,7 +22,7 @@ _WIDEST, _WIDEST_PX = (
 _SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
 _THIN = 12  # a rule is so many times as long as it is wide
 _MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
-_MAX_PIECES = 600  # the longest; bounds time on texture
+_MAX_PIECES = 500  # the longest; bounds time on texture
 _MAX_SLOPE = 0.15
 _BENDS_PX, _BEND = 200, 0.004  # a longer rule may bend, by this share of its length
 _MOSTLY = 0.6  # of a piece is the rule itself
@@ -30,9 +30,11 @@ _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
 _GAP = 0.3  # of the shorter piece's length: a gap in a rule is smaller
 _INKED = 0.95  # of a wider gap is a stroke that crosses
 _OVERLAP_PX = 3
+_MAX_OPTIONS = 3
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # by so much, and their widths, the ends of rules may miss each other
 _MIN_GRID = 7  # so many edges that meet each other are a grid, whatever is inside
+_MIN_PARALLEL = 3
 _DARKER = 1.6  # a stroke over a rule is so much darker
 
 Values = NDArray[np.float64]
@@ -134,23 +136,27 @@ def _fitted(own: Truths, left: int, top: int) -> _Rule | None:
 def _chained(pieces: list[_Rule], is_ink: Pixels) -> list[_Rule]:
     """Put pieces together that continue each other, with ink all the way between them."""
     chains: list[_Rule] = []
+    ends = np.zeros((len(pieces), 5))  # of each chain: x, y, slope, width, length
     for piece in sorted(pieces, key=lambda piece: piece.start):
-        best_px, best = np.inf, -1
-        for index, chain in enumerate(chains):
-            if piece.start < chain.end - _OVERLAP_PX:
-                continue
-            off_px = abs(_extended(chain, piece.start) - piece.at(piece.start))
-            slack_px = 1.5 + (chain.width_px + piece.width_px) / 4
-            gap_px = piece.start - chain.end
-            if off_px > slack_px or off_px + gap_px >= best_px:
-                continue
-            is_near = gap_px < 3 + _GAP * min(chain.length, piece.length)
-            if is_near or _is_inked(is_ink, chain, piece):
-                best_px, best = off_px + gap_px, index
-        if best < 0:
+        x, y, slope, width_px, length = ends[: len(chains)].T
+        gap_px = piece.start - x
+        off_px = np.abs(y + slope * gap_px - piece.at(piece.start))
+        fits = (gap_px > -_OVERLAP_PX) & (off_px <= 1.5 + (width_px + piece.width_px) / 4)
+        is_near = gap_px < 3 + _GAP * np.minimum(length, piece.length)
+        options = np.flatnonzero(fits)
+        place = len(chains)
+        for index in options[np.argsort(off_px[options] + gap_px[options])][:_MAX_OPTIONS].tolist():
+            if is_near[index] or _is_inked(is_ink, chains[index], piece):
+                place = index
+                break
+        if place == len(chains):
             chains.append(piece)
         else:
-            chains[best] = _together(chains[best], piece)
+            chains[place] = _together(chains[place], piece)
+        chain = chains[place]
+        back = max(chain.start, chain.end - 60)
+        rise = (chain.at(chain.end) - chain.at(back)) / max(chain.end - back, 1)
+        ends[place] = chain.end, chain.at(chain.end), rise, chain.width_px, chain.length
     return chains
 
 
@@ -160,15 +166,6 @@ def _is_inked(is_ink: Pixels, chain: _Rule, piece: _Rule) -> bool:
     y = np.linspace(chain.at(chain.end), piece.at(piece.start), len(x))
     rows = np.clip(np.rint(y).astype(np.int64) + np.array([[-1], [0], [1]]), 0, len(is_ink) - 1)
     return float(is_ink[rows, np.minimum(x, is_ink.shape[1] - 1)].any(axis=0).mean()) > _INKED
-
-
-def _extended(rule: _Rule, x: float) -> float:
-    """Where a rule would be beyond its end: straight on."""
-    if x <= rule.end:
-        return rule.at(x)
-    back = max(rule.start, rule.end - 60)
-    rise = (rule.at(rule.end) - rule.at(back)) / max(rule.end - back, 1)
-    return rule.at(rule.end) + rise * (x - rule.end)
 
 
 def _together(one: _Rule, other: _Rule) -> _Rule:
@@ -195,15 +192,29 @@ def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule]
     rough = ink.copy()  # without anything that could be a rule, to see how large the digits are
     _erase(rough, _chosen(across, kept[0]))
     _erase(rough.T, _chosen(down, kept[1]))
-    _, marks, _ = find_marks(rough)
-    if len(marks.label):
-        long_px = _LONG * typical_height_px(marks)
-        sure = [length > long_px for length in lengths]
-    else:  # nothing else is there, and an upright line may be a 1
-        sure = [lengths[0] >= _HALF * sides[0], np.zeros(len(down), bool)]
+    height_px = _height_px(ink, rough)
+    if height_px:
+        sure = [length > _LONG * height_px for length in lengths]
+    else:  # nothing stands alone: an upright line may be a 1, and one across the bar of a 7
+        is_grid = [is_sure.sum() >= _MIN_PARALLEL for is_sure in sure]
+        sure[0] &= is_grid[0] | (lengths[0] > ink.shape[0])
+        sure[1] &= all(is_grid)
     kept = meetings.closed(*sure)
+    # Where long rules run the same way, short ones that end on others are a digit's strokes.
+    kept = [
+        is_sure if is_sure.sum() >= _MIN_PARALLEL else is_kept
+        for is_sure, is_kept in zip(sure, kept, strict=True)
+    ]
     kept = meetings.without_digits((sure[0], sure[1]), (kept[0], kept[1]), rough)
     return _chosen(across, kept[0]), _chosen(down, kept[1])
+
+
+def _height_px(ink: Ink, rough: Ink) -> float:
+    """Of a typical mark; 0 if there are none but those that were cut off from rules."""
+    labels, marks, _ = find_marks(rough)
+    erased = cv2.dilate((ink - rough > _FAINT).astype(np.uint8), np.ones((7, 7), np.uint8))
+    is_whole = ~np.isin(marks.label, np.unique(labels[erased > 0]))
+    return typical_height_px(marks) if is_whole.any() else 0.0
 
 
 def _chosen(rules: list[_Rule], chosen: Truths) -> list[_Rule]:

@@ -303,8 +303,7 @@ def _atoms(ink: Ink, labels: Labels, marks: Marks, stroke_px: float, first: int)
         place = labels[box.y : box.bottom, box.x : box.right]
         place[place == atom.mark if atom.own is None else atom.own] = first + index
     cut_strokes = [
-        after.cut_strokes if before.mark == after.mark else 0.0
-        for before, after in pairwise(atoms)
+        after.cut_strokes if before.mark == after.mark else 0.0 for before, after in pairwise(atoms)
     ]
     return LineAtoms(
         tuple(atom.box for atom in atoms),

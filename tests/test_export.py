@@ -43,19 +43,17 @@ class Made(NamedTuple):
 
 
 def made(name: str) -> Made:
-    """A network that has learnt a little, so that its answers are not all near to a tie."""
+    """A network and what it learnt by heart, so that no answer is near to a tie."""
     keras.utils.set_random_seed(0)
-    images, labels = synthetic_digits(400, seed=8)
+    images, labels = synthetic_digits(300, seed=8)
     ink = images.astype(np.float32) / 255
     network = zoo.build_network(name)
     network.compile(
         optimizer=keras.optimizers.Adam(3e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    network.fit(
-        np.asarray(Canonical()(ink[:300])), labels[:300], epochs=4, batch_size=10, verbose=0
-    )
-    return Made(zoo.reading_model(network), ink[300:], labels[300:])
+    network.fit(np.asarray(Canonical()(ink)), labels, epochs=8, batch_size=10, verbose=0)
+    return Made(zoo.reading_model(network), ink[:100], labels[:100])
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +133,7 @@ READERS = {
     "litert": read_litert,
     "litert-int8": read_litert,
 }
+assert set(READERS) == set(FORMATS)
 
 
 def path_of(target: str, folder: Path) -> Path:
@@ -160,7 +159,7 @@ def assert_exported(made: Made, target: str, folder: Path) -> None:
     framed = np.asarray(made.model(np.pad(made.ink, ((0, 0), (3, 9), (2, 30))))["logits"])
     right = np.concatenate([logits, framed]).argmax(axis=1) == np.tile(made.labels, 2)
     assert parity.keras_accuracy == pytest.approx(right.mean())
-    assert parity.keras_accuracy > 0.5
+    assert parity.keras_accuracy > 0.9
     assert parity.keras_accuracy - parity.accuracy <= 0.001
     assert (parity.max_difference > 1e-4) == (target == "litert-int8")
     if target.startswith("litert"):
@@ -235,22 +234,26 @@ def test_a_slip_in_a_larger_frame_alone_is_noticed(
         mlp.export("keras", tmp_path / "digits.keras")
 
 
-@pytest.mark.parametrize(("num_wrong", "is_good"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize(("num_images", "is_good"), [(500, False), (1000, True)])
 def test_int8_may_lose_a_thousandth(
-    mlp: Made, num_wrong: int, is_good: bool, tmp_path: Path, says: Callable[..., None]
+    mlp: Made, num_images: int, is_good: bool, tmp_path: Path, says: Callable[..., None]
 ):
-    made = Made(mlp.model, *(np.tile(part, (5, *[1] * (part.ndim - 1))) for part in mlp[1:]))
+    ink, labels = (
+        np.repeat(mlp.ink, num_images // 100, axis=0),
+        mlp.labels.repeat(num_images // 100),
+    )
+    made = Made(mlp.model, ink, labels)
     right = np.flatnonzero(export_module._predict(made.model)(made.ink).argmax(1) == made.labels)
 
     def worse(logits: Ink) -> Ink:
         logits = logits.copy()
-        logits[right[:num_wrong]] *= -1
+        logits[right[0]] *= -1
         return logits
 
     says(worse)
-    if is_good:  # of 500 images, each looked at in two frames
+    if is_good:
         parity = made.export("litert-int8", tmp_path / "digits.tflite")
-        assert parity.keras_accuracy - parity.accuracy == pytest.approx(num_wrong / 1000)
+        assert parity.keras_accuracy - parity.accuracy == pytest.approx(0.001)
     else:
         with pytest.raises(ExportError, match=r"an accuracy at most 0\.1% lower"):
             made.export("litert-int8", tmp_path / "digits.tflite")

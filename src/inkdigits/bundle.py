@@ -115,7 +115,8 @@ class Bundle:
         ):
             raise BundleError(
                 f"The graph of {self.name!r} takes {', '.join(inputs)} and gives {shapes}. "
-                f"Expected ink, and at least glyph and logits of {len(self.classes)} classes. {_ADVICE}"
+                f"Expected ink, and at least glyph and logits of {len(self.classes)} classes. "
+                f"{_ADVICE}"
             )
         return session
 

@@ -146,6 +146,18 @@ def test_symmetric_ink_is_centred(layer: Canonical):
         assert np.flatnonzero(glyph.max(axis=1) > 0.2).tolist() == list(range(4, 24))
 
 
+@pytest.mark.parametrize(("faint", "side"), [(0.22, 44), (0.18, 40)])
+def test_what_is_fainter_than_a_fifth_is_outside_the_box(layer: Canonical, faint: float, side: int):
+    images = blobs(40, 40)
+    images[:, 3, 20] = faint  # four pixels above the box
+    for glyph in run(layer, images):
+        rows = np.flatnonzero(glyph.max(axis=1) > 0.2)
+        assert rows[-1] - rows[0] + 1 == pytest.approx(40 / side * BOX_SIZE_PX, abs=1.01)
+    if faint > 0.2:
+        expected = np.stack([shrunk_by_opencv(image) for image in images])
+        np.testing.assert_allclose(run(layer, images), expected, atol=2e-5)
+
+
 def test_faint_specks_do_not_stretch_the_box(layer: Canonical, digits: Image):
     soiled = digits.copy()
     soiled[:, 0, 0] = soiled[:, -1, -1] = 0.15

@@ -220,7 +220,7 @@ def test_batches_hold_each_image_once_in_an_order_of_the_epoch():
 
 
 def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
-    trained, folder: Path, watch: MadeWatch
+    trained, folder: Path, watch: MadeWatch, monkeypatch: pytest.MonkeyPatch
 ):
     run = Run.create(folder, trained.config)  # killed before it wrote anything else
     with pytest.raises(RunError, match=r"did not finish.*--resume"):
@@ -238,8 +238,19 @@ def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
     keras.utils.set_random_seed(99)
     np.random.default_rng().random()
     watching = watch()
+    first_batches = {}  # by how many epochs had begun
+    batch = fit_module._Batches.__getitem__
+
+    def noted(self: fit_module._Batches, index: int) -> Any:
+        ink, labels = batch(self, index)
+        if index == 0:
+            first_batches[len(watching.begun)] = ink.tobytes()
+        return ink, labels
+
+    monkeypatch.setattr(fit_module._Batches, "__getitem__", noted)
     fit(trained.config, folder, resume=True, callbacks=[watching])
     assert watching.begun == [2, 3]
+    assert first_batches[1] != first_batches[2]  # each epoch in an order of its own
     found, expected = figures(run), figures(trained.run)
     assert len(found) == 3
     for row, other in zip(found, expected, strict=True):

@@ -192,12 +192,13 @@ def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule]
     rough = ink.copy()  # without anything that could be a rule, to see how large the digits are
     _erase(rough, _chosen(across, kept[0]))
     _erase(rough.T, _chosen(down, kept[1]))
-    _, marks, _ = find_marks(rough)
-    if len(marks.label):
-        long_px = _LONG * typical_height_px(marks)
-        sure = [length > long_px for length in lengths]
-    else:  # nothing else is there, and an upright line may be a 1
-        sure = [lengths[0] >= _HALF * sides[0], np.zeros(len(down), bool)]
+    height_px = _height_px(ink, rough)
+    if height_px:
+        sure = [length > _LONG * height_px for length in lengths]
+    else:  # nothing stands alone: an upright line may be a 1, and one across the bar of a 7
+        is_grid = [is_sure.sum() >= _MIN_PARALLEL for is_sure in sure]
+        sure[0] &= is_grid[0] | (lengths[0] > ink.shape[0])
+        sure[1] &= all(is_grid)
     kept = meetings.closed(*sure)
     # Where long rules run the same way, short ones that end on others are a digit's strokes.
     kept = [
@@ -206,6 +207,14 @@ def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule]
     ]
     kept = meetings.without_digits((sure[0], sure[1]), (kept[0], kept[1]), rough)
     return _chosen(across, kept[0]), _chosen(down, kept[1])
+
+
+def _height_px(ink: Ink, rough: Ink) -> float:
+    """Of a typical mark; 0 if there are none but those that were cut off from rules."""
+    labels, marks, _ = find_marks(rough)
+    erased = cv2.dilate((ink - rough > _FAINT).astype(np.uint8), np.ones((7, 7), np.uint8))
+    is_whole = ~np.isin(marks.label, np.unique(labels[erased > 0]))
+    return typical_height_px(marks) if is_whole.any() else 0.0
 
 
 def _chosen(rules: list[_Rule], chosen: Truths) -> list[_Rule]:

@@ -7,12 +7,15 @@ and every run of neighbouring pieces, is then read, and ``best_path`` chooses by
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
 
 _EMPTY = 0.04  # what a pixel of paper costs a seam, so that it prefers to be short
+_LOOP = 0.15  # ... and more if a loop of ink encloses it
+_STROKE = 0.4
 _SIDEWAYS = 0.12  # what a step aside costs
 _RIDGE = 0.12  # between two cuts there is more ink than on them, by so many pixels
 _RIM = 0.75  # of the spacing: the narrowest piece at either side
@@ -50,11 +53,12 @@ def seams(ink: Ink, *, spacing_px: float, max_cut_px: float, max_seams: int) -> 
     height, width = ink.shape
     if height < 2 or width < 3 or max_seams < 1:
         return []
-    down, from_above = _cheapest(ink)  # (h, w) each
-    up, from_below = _cheapest(ink[::-1])
+    price = ink.astype(np.float64) + _EMPTY + _LOOP * _enclosed(ink)
+    down, from_above = _cheapest(price)  # (h, w) each
+    up, from_below = _cheapest(price[::-1])
     middle = height // 2
     # Both halves count the middle row.
-    through = down[middle] + up[height - 1 - middle] - ink[middle] - _EMPTY
+    through = down[middle] + up[height - 1 - middle] - price[middle]
     found: list[Seam] = []
     reach = max(1, int(_RIM * spacing_px))
     for column in np.argsort(through, kind="stable").tolist():
@@ -78,13 +82,19 @@ def _is_same(through: NDArray[np.float64], one: int, other: int, spacing_px: flo
     return abs(one - other) < spacing_px or float(between.max()) < through[one] + _RIDGE
 
 
-def _cheapest(ink: Ink) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _enclosed(ink: Ink) -> NDArray[np.bool_]:
+    """The paper inside of loops: to cut a loop open is rarely right."""
+    paper = np.pad((ink < _STROKE).astype(np.uint8), 1, constant_values=1)
+    _, labels = cv2.connectedComponents(paper, connectivity=4)
+    return np.asarray((paper > 0) & (labels != labels[0, 0]))[1:-1, 1:-1]
+
+
+def _cheapest(price: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The cost of the cheapest way from the first row to each pixel, and where it came from."""
-    height, width = ink.shape
-    own = ink.astype(np.float64) + _EMPTY
+    height, width = price.shape
     total = np.empty((height, width))
     step = np.zeros((height, width), np.int64)  # -1, 0 or 1 to the pixel in the row before
-    total[0] = own[0]
+    total[0] = price[0]
     choices = np.empty((3, width))
     for row in range(1, height):
         before = total[row - 1]
@@ -93,7 +103,7 @@ def _cheapest(ink: Ink) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         choices[1, 1:] = before[:-1] + _SIDEWAYS
         choices[2, :-1] = before[1:] + _SIDEWAYS
         best = choices.argmin(axis=0)
-        total[row] = own[row] + choices[best, np.arange(width)]
+        total[row] = price[row] + choices[best, np.arange(width)]
         step[row] = np.array([0, -1, 1])[best]
     return total, step
 

@@ -1,0 +1,143 @@
+"""Printed lines vanish; what was written over them stays."""
+
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.imaging.rules import without_rules
+from inkdigits.imaging.segment import find_atoms, find_lines
+
+Write = Callable[..., np.ndarray]
+
+
+def ruling(
+    shape: tuple[int, int],
+    *,
+    every_px: float,
+    slope: float = 0.0,
+    width_px: int = 1,
+    level: float = 0.8,
+    is_squared: bool = False,
+) -> np.ndarray:
+    """Rules across the page, and down it, that fall by ``slope`` pixels per pixel."""
+    height, width = shape
+    rules = np.zeros(shape, np.float32)
+    for y in np.arange(-abs(slope) * width + every_px / 2, height * 1.2, every_px):
+        cv2.line(rules, (0, round(y)), (width, round(y + slope * width)), level, width_px)
+    if is_squared:
+        for x in np.arange(-abs(slope) * height + every_px / 2, width * 1.2, every_px):
+            cv2.line(rules, (round(x), 0), (round(x - slope * height), height), level, width_px)
+    return cv2.GaussianBlur(rules, (0, 0), 0.6)
+
+
+def shares(cleaned: np.ndarray, written: np.ndarray, rules: np.ndarray) -> tuple[float, float]:
+    """Of the strokes, what is still there; of the rules beside them, what is left."""
+    beside = (rules > 0.3) & (cv2.dilate(written, np.ones((7, 7), np.uint8)) < 0.05)
+    return (
+        float((cleaned > 0.3)[written > 0.6].mean()),
+        float((cleaned > 0.3)[beside].mean()),
+    )
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.01, -0.03, 0.07])
+@pytest.mark.parametrize("is_squared", [False, True])
+@pytest.mark.parametrize("level", [0.4, 0.9])
+def test_ruling_vanishes_and_strokes_stay(
+    write: Write, slope: float, is_squared: bool, level: float
+) -> None:
+    written = write(["4071235", "9862503", "1180645"], height_px=48, pen_px=5)
+    rules = ruling(
+        written.shape, every_px=37, slope=slope, width_px=2, level=level, is_squared=is_squared
+    )
+    kept, left = shares(without_rules(np.maximum(written, rules)), written, rules)
+    assert kept > 0.92
+    assert left < 0.06
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_digits_on_ruled_paper_are_found(write: Write, seed: int) -> None:
+    written = write(["4071235", "9862503"], height_px=40, pen_px=4, seed=seed)
+    ink = np.maximum(written, ruling(written.shape, every_px=40, slope=0.01))
+    assert [len(line) for line in find_lines(ink)] == [7, 7]
+
+
+@pytest.mark.parametrize("width_px", [1, 2, 4])
+def test_each_filled_cell_of_a_grid_is_a_digit(write: Write, width_px: int) -> None:
+    written = write(["4 0 7", "  2 9", "8    "], height_px=40, pen_px=4, gap=0.45)
+    height, width = written.shape
+    ink = written.copy()
+    for x in range(29, width, 43):
+        cv2.line(ink, (x, 6), (x, height - 8), 1, width_px)
+    for y in (12, 92, 172, 252):
+        cv2.line(ink, (29, y), (29 + 43 * ((width - 30) // 43), y), 1, width_px)
+    lines = find_atoms(ink).lines
+    assert len(lines) == 3
+    found = [len(line) for line in find_lines(ink)]
+    assert found == [3, 2, 1]
+
+
+def test_empty_boxes_hold_nothing() -> None:
+    ink = np.zeros((80, 640), np.float32)
+    for column in range(8):
+        cv2.rectangle(ink, (20 + 70 * column, 15), (90 + 70 * column, 65), 1, 2)
+    assert find_lines(ink) == []
+    assert find_atoms(ink).lines == []
+
+
+def test_a_digit_that_touches_its_box_is_found(write: Write) -> None:
+    written = write(["5"], height_px=60, pen_px=5)
+    rows, columns = (np.flatnonzero(written.any(axis=axis)) for axis in (1, 0))
+    ink = np.pad(written, 60)
+    left, right = int(columns[0]) + 60 - 12, int(columns[-1]) + 60 + 12
+    top, bottom = int(rows[0]) + 60 - 12, int(rows[-1]) + 60 - 1
+    cv2.rectangle(ink, (left, top), (right, bottom), 1, 2)
+    kept, left_over = shares(without_rules(ink), np.pad(written, 60), np.zeros_like(ink) + 1)
+    assert kept > 0.9
+    assert left_over < 0.01
+    assert [len(line) for line in find_lines(ink)] == [1]
+
+
+@pytest.mark.parametrize("text", ["1", "111", "7", "4171", "0"])
+@pytest.mark.parametrize("pen_px", [2, 6, 20])
+def test_strokes_of_digits_are_no_rules(write: Write, text: str, pen_px: int) -> None:
+    ink = write([text], height_px=200, pen_px=pen_px)
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    close = ink[rows[0] - 3 : rows[-1] + 4, columns[0] - 3 : columns[-1] + 4]
+    for picture in (ink, np.ascontiguousarray(close)):
+        np.testing.assert_array_equal(without_rules(picture), picture)
+
+
+def test_an_angular_zero_is_no_box() -> None:
+    ink = np.zeros((120, 300), np.float32)
+    for x in (30, 120, 210):
+        cv2.rectangle(ink, (x, 20), (x + 50, 100), 1, 4)
+    np.testing.assert_array_equal(without_rules(ink), ink)
+
+
+def test_what_is_given_is_not_changed(write: Write) -> None:
+    written = write(["407"], height_px=40)
+    ink = np.maximum(written, ruling(written.shape, every_px=30))
+    before = ink.copy()
+    assert (without_rules(ink) != before).any()
+    np.testing.assert_array_equal(ink, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 9), (20, 2000)])
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_tiny_and_long_pages(shape: tuple[int, int], level: float) -> None:
+    cleaned = without_rules(np.full(shape, level, np.float32))
+    assert cleaned.shape == shape
+    assert np.isfinite(cleaned).all()
+
+
+def test_texture_ends_soon() -> None:
+    rng = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(rng.random((1000, 1400)).astype(np.float32), (0, 0), 4, sigmaY=0.6)
+    texture = np.clip((texture - texture.mean()) * 12, 0, 1)
+    began = time.process_time()
+    cleaned = without_rules(texture)
+    assert time.process_time() - began < 8  # measured: 1; a bound against accidents
+    assert cleaned.shape == texture.shape

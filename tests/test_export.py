@@ -52,7 +52,7 @@ def made(name: str) -> Made:
         optimizer=keras.optimizers.Adam(3e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    network.fit(np.asarray(Canonical()(ink)), labels, epochs=8, batch_size=10, verbose=0)
+    network.fit(np.asarray(Canonical()(ink)), labels, epochs=12, batch_size=10, verbose=0)
     return Made(zoo.reading_model(network), ink[:100], labels[:100])
 
 
@@ -76,7 +76,7 @@ def read_onnx(path: Path | bytes) -> Callable[[Ink], Ink]:
         ["n", "height", "width"],
         "tensor(float)",
     )
-    assert {output.name for output in session.get_outputs()} == {"glyph", "logits"}
+    assert {output.name for output in session.get_outputs()} == {"glyph", "logits", "novelty"}
     return lambda ink: session.run(["logits"], {"ink": ink})[0]
 
 

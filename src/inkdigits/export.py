@@ -36,7 +36,7 @@ NUM_COMPARED = 1000
 _MAX_DIFFERENCE = 1e-4  # of any probability
 _MAX_INT8_DROP = 0.001  # of the accuracy
 _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
-_QUANTISED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "RESHAPE"}  # the network's own
+_CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
 
 _Ink = NDArray[np.float32]
 _Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
@@ -229,9 +229,10 @@ def _litert(model: keras.Model, part: Path) -> _Run:
 
 
 def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
-    """Convolutions and dense layers in int8, by the ranges of representative images.
+    """Convolutions, or else dense layers, in int8, by the ranges of representative images.
 
-    The canonicaliser stays in float32: its positions need more than 256 steps.
+    The canonicaliser stays in float32: its positions need more than 256 steps. So does the dense
+    layer behind convolutions: close logits need more, too.
     """
     import tensorflow as tf
 
@@ -239,6 +240,7 @@ def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
         model.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         operations = _operations(converter.convert())
+        quantised = _CONVOLUTIONS & operations or _DENSE
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
@@ -248,7 +250,7 @@ def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
             converter=converter,
             debug_dataset=converter.representative_dataset,
             debug_options=tf.lite.experimental.QuantizationDebugOptions(
-                denylisted_ops=sorted(operations - _QUANTISED)
+                denylisted_ops=sorted(operations - quantised)
             ),
         )
         content: bytes = debugger.get_nondebug_quantized_model()

@@ -14,13 +14,16 @@ Pixels = NDArray[np.uint8]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
-_POLARITY_AREA_PX = 200 * 200
-_MAX_REACH_PX = 100  # OpenCV's median takes no larger windows
+_POLARITY_AREA_PX = 300 * 300
+_REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger windows
+_ENOUGH = 0.1  # of what stands out at any width
 _PAPER_AREA_PX = 400 * 400
 _DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink
 _SAMPLE_PX = 250_000  # enough for the statistics of a page
 _NOISE_MARGIN = 4.0  # standard deviations of the paper's noise
 _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
+_DARK_RIM, _RIM_CONTACT = 0.25, 0.25  # what is so dark along so much of one side of the picture
+_MUCH_RESIDUE = 0.04
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -37,7 +40,10 @@ def page_ink(page: Pixels) -> Ink:
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
     height, width = page.shape[:2]  # a stroke of a page is narrower than these shares of it
-    return _dark_ink(dark, round(min(max(height, width) / 8, min(height, width) / 2)))
+    widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
+    absorbed = _absorbed(dark, _paper(dark, widest_px))
+    absorbed[_rim(absorbed > _DARK_RIM)] = 0
+    return _stretched(_without_residue(absorbed, 2 * widest_px))
 
 
 def digit_ink(picture: Pixels) -> Ink:
@@ -119,16 +125,28 @@ def _grey(picture: Pixels) -> Pixels:
 
 
 def _is_light_on_dark(page: Pixels) -> bool:
-    """Whether what stands out from its wider surroundings is mostly lighter than they are."""
+    """Whether what stands out from its surroundings is mostly lighter than they are.
+
+    Strokes stand out clearly from surroundings a little wider than they are, a shadow or a rim
+    only from wide ones; so the width at which the picture is least in doubt decides.
+    """
     small = _grey(_shrunk(page, _POLARITY_AREA_PX))
-    reach = min(max(1, max(small.shape) // 4), _MAX_REACH_PX)
-    padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-    surroundings = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
-    above = small.astype(np.float32) - surroundings
-    noise = _NOISE_MARGIN * _spread(above)
-    lighter = np.maximum(above - noise, 0).sum()
-    darker = np.maximum(-above - noise, 0).sum()
-    return bool(lighter > darker)
+    widest = min(max(1, max(small.shape) // 4), _MAX_REACH_PX)
+    votes = []
+    for reach in sorted({min(reach, widest) for reach in (*_REACHES_PX, widest)}):
+        padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
+        surroundings = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
+        above = small.astype(np.float32) - surroundings
+        noise = _NOISE_MARGIN * _spread(above)
+        lighter = float(np.maximum(above - noise, 0).sum())
+        darker = float(np.maximum(-above - noise, 0).sum())
+        votes.append((lighter, darker))
+    most = max(lighter + darker for lighter, darker in votes)
+    clear = [vote for vote in votes if sum(vote) >= _ENOUGH * most > 0]
+    if not clear:
+        return False
+    lighter, darker = max(clear, key=lambda vote: abs(vote[0] - vote[1]) / sum(vote))
+    return lighter > darker
 
 
 def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
@@ -162,6 +180,21 @@ def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
     return share
 
 
+def _without_residue(absorbed: Ink, window_px: int) -> Ink:
+    """Take away what shadows and the edge of a table left, where it would pass for noise.
+
+    It is wide, and strokes are not; but wide strokes would suffer, so clean pages stay as they are.
+    """
+    small = _shrunk((np.clip(absorbed, 0, 1) * 255).astype(np.uint8), _PAPER_AREA_PX)
+    if _spread(small.astype(np.float32) / 255) < _MUCH_RESIDUE:
+        return absorbed
+    size = max(3, round(window_px * small.shape[1] / absorbed.shape[1]) | 1)
+    residue = cv2.medianBlur(small, min(size, 2 * _MAX_REACH_PX + 1)).astype(np.float32) / 255
+    height, width = absorbed.shape
+    absorbed -= cv2.resize(residue, (width, height))
+    return absorbed
+
+
 def _channels(picture: Pixels) -> list[Pixels]:
     return [picture] if picture.ndim == 2 else [picture[..., index] for index in range(3)]
 
@@ -182,6 +215,18 @@ def _stretched(absorbed: Ink) -> Ink:
     full = float(np.quantile(absorbed[absorbed > (floor + peak) / 2], 0.9))
     ink = (absorbed - floor) / np.float32(full - floor)
     return np.clip(ink, 0, 1, out=ink)
+
+
+def _rim(is_dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies along the picture's border: a table beside the paper, a scanner's lid."""
+    num_labels, labels = cv2.connectedComponents(is_dark.astype(np.uint8), connectivity=4)
+    height, width = is_dark.shape
+    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    is_rim = np.zeros(num_labels, bool)
+    for side, length in zip(sides, (width, width, height, height), strict=True):
+        is_rim |= np.bincount(side, minlength=num_labels) > _RIM_CONTACT * length
+    is_rim[0] = False
+    return np.asarray(is_rim[labels] if is_rim.any() else np.zeros_like(is_dark), bool)
 
 
 def _spread(values: Ink) -> float:

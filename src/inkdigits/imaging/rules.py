@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from inkdigits.imaging.ink import Ink, Pixels
 from inkdigits.imaging.marks import find_marks, groups, typical_height_px
 
-_FAINT = 0.12  # from here on a pixel may belong to a rule
-_WIDEST, _WIDEST_PX = (
-    1 / 150,
-    4,
-)  # a rule is narrower than this share of the page's side, and so many
+_FAINT = 0.2  # from here on a pixel may belong to a rule
+_WIDEST_SHARE, _WIDEST_PX = 1 / 150, 7  # a rule is narrower than the sum: of the page, and px
 _SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
-_THIN = 12  # a rule is so many times as long as it is wide
+_THIN = 7  # a rule is so many times as long as it is wide
 _MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
 _MAX_PIECES = 500  # the longest; bounds time on texture
 _MAX_SLOPE = 0.15
@@ -88,7 +85,7 @@ def _straight(ink: Ink) -> list[_Rule]:
     thick = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, run_px), np.uint8))
     runs = cv2.bitwise_and(thick, is_ink)
     # Strokes that cross would tie neighbouring rules together.
-    widest_px = int(max(ink.shape) * _WIDEST) + _WIDEST_PX
+    widest_px = int(max(ink.shape) * _WIDEST_SHARE) + _WIDEST_PX
     runs[cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((widest_px, 1), np.uint8)) > 0] = 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     left, top, width, height = stats[:, :4].T.astype(np.int64)

@@ -146,7 +146,8 @@ The weights after the last epoch are kept; the test images were scored once, by 
 {chr(10).join(rows)}
 
 MNIST test: {spread(accuracy)}. Graph: {figures[0]["bytes"] / 1e6:.2f} MB.
-load_digits (scikit-learn) is read zero-shot; "answered" are the digits with status ok at the default of the dial.
+load_digits (scikit-learn) is read zero-shot. "Answered" are the digits with status ok at the
+default of the dial.
 
 {environment["processor"]}, {environment["cores"]} cores, Python {environment["python"]}, \
 Keras {environment["keras"]} on {environment["backend"]}.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from inkdigits import data
 from inkdigits.config import Config, TrainConfig
 from inkdigits.data.splits import split_validation
-from inkdigits.errors import ConfigError, RunError
 from inkdigits.decide import with_none
+from inkdigits.errors import ConfigError, RunError
 from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
 from inkdigits.files import written_whole
 from inkdigits.models import zoo
@@ -97,7 +97,8 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    examples = _examples(config.replace(data={"synthetic": 0, "nondigits": 0}), data_dir)  # trained on, not shown
+    shown = config.replace(data={"synthetic": 0, "nondigits": 0})  # those are trained on only
+    examples = _examples(shown, data_dir)
     return examples.validation_images, examples.validation_labels
 
 
@@ -361,13 +362,11 @@ def _finish(run: Run, examples: _Examples) -> None:
     """Calibrate what was kept, and draw the curves."""
     model, labels = run.load_model(), examples.validation_labels
     logits, novelty = _read(model, examples.validation_images)
-    rejects = examples.validation_nondigits is not None
-    if rejects:
+    nondigits = examples.validation_nondigits
+    if nondigits is not None:
         # Temperature over eleven classes, of which the last is no digit.
-        none_logits, none_novelty = _read(model, examples.validation_nondigits)
-        outputs = np.concatenate(
-            [with_none(logits, novelty), with_none(none_logits, none_novelty)]
-        )
+        none_logits, none_novelty = _read(model, nondigits)
+        outputs = np.concatenate([with_none(logits, novelty), with_none(none_logits, none_novelty)])
         none = np.full(len(none_logits), zoo.NUM_CLASSES)
         temperature = fit_temperature(outputs, np.concatenate([labels, none]))
         probabilities = softmax(with_none(logits, novelty), temperature)[:, : zoo.NUM_CLASSES]
@@ -379,7 +378,7 @@ def _finish(run: Run, examples: _Examples) -> None:
         "calibration.json",
         {
             "temperature": temperature,
-            "rejects": rejects,
+            "rejects": nondigits is not None,
             "dial": [vars(setting) for setting in dial],
             "fitted_on": f"{len(labels)} validation images. {examples.note}",
         },

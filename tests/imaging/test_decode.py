@@ -21,7 +21,7 @@ from inkdigits.errors import (
     MissingInputError,
     UnreadableImageError,
 )
-from inkdigits.imaging.decode import MAX_PIXELS, decode, image_files
+from inkdigits.imaging.decode import MAX_PIXELS, decode, decode_pages, image_files
 
 
 def grey(height: int = 11, width: int = 17) -> np.ndarray:
@@ -355,3 +355,41 @@ def test_importing_it_does_not_import_pillow() -> None:
         "inkdigits.imaging.draw; sys.exit('PIL' in sys.modules or 'matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def tiff(*levels: int, mode: str = "L") -> bytes:
+    pages = [
+        Image.new("L", (9 + index, 5), level).convert(mode) for index, level in enumerate(levels)
+    ]
+    file = io.BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB"])
+def test_each_page_of_a_tiff(tmp_path: Path, mode: str) -> None:
+    content = tiff(0, 255, 0, mode=mode)
+    path = tmp_path / "fax.tif"
+    path.write_bytes(content)
+    for source in (content, path, str(path)):
+        pages = list(decode_pages(source))
+        assert [page.shape[:2] for page in pages] == [(5, 9), (5, 10), (5, 11)]
+        assert [int(page.min()) for page in pages] == [0, 255, 0]
+        np.testing.assert_array_equal(pages[0], decode(source))
+
+
+def test_what_is_no_tiff_has_one_page() -> None:
+    picture = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    (page,) = decode_pages(picture)
+    np.testing.assert_array_equal(page, picture)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    (page,) = decode_pages(file.getvalue())
+    np.testing.assert_array_equal(page, picture)
+
+
+def test_pages_that_cannot_be_read() -> None:
+    with pytest.raises(UnreadableImageError):
+        list(decode_pages(tiff(0, 255)[:60]))
+    with pytest.raises(MissingInputError):
+        list(decode_pages("nowhere.tif"))

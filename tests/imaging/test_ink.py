@@ -223,3 +223,25 @@ def test_random_pictures_stay_within_bounds(make_ink: Callable) -> None:
         assert np.isfinite(ink).all()
         assert ink.min() >= 0
         assert ink.max() <= 1
+
+
+def test_a_table_beside_the_paper_does_not_fade_the_strokes(write: Write) -> None:
+    truth = np.pad(write(["4071", "2358"], height_px=36), 30)
+    page = on_paper(truth, 190, pen=0.6).astype(np.float64)
+    page[:, :14] = page[:, -9:] = page[:11] = page[-16:] = 25
+    page += np.random.default_rng(0).normal(0, 3, page.shape)
+    ink = page_ink(np.clip(page, 0, 255).astype(np.uint8))
+    assert ink[truth > 0.9].mean() > 0.7
+    inside = ink[25:-25, 25:-25]
+    assert (inside[truth[25:-25, 25:-25] == 0] > 0.25).mean() < 0.005
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+def test_a_shadow_does_not_settle_polarity(write: Write, is_light: bool) -> None:
+    truth = write(["4071", "2358", "9060"], height_px=26, pen_px=2)
+    height, width = truth.shape
+    y, x = np.mgrid[:height, :width]
+    shadow = 1 / (1 + np.exp((x - width * 0.45 + 20 * np.sin(y / 30)) / 4))
+    page = on_paper(truth, 200 * (1 - 0.55 * shadow), pen=0.6)
+    ink = page_ink(255 - page if is_light else page)
+    assert ink[truth > 0.9].mean() > 0.6

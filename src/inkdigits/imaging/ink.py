@@ -24,6 +24,7 @@ _NOISE_MARGIN = 4.0  # standard deviations of the paper's noise
 _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
 _DARK_RIM, _RIM_CONTACT = 0.25, 0.25  # what is so dark along so much of one side of the picture
 _MUCH_RESIDUE = 0.04
+_TABLE = 0.35  # of the paper's light: darker ground is no paper
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -41,8 +42,9 @@ def page_ink(page: Pixels) -> Ink:
     dark = 255 - page if _is_light_on_dark(page) else page
     height, width = page.shape[:2]  # a stroke of a page is narrower than these shares of it
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
-    absorbed = _absorbed(dark, _paper(dark, widest_px))
-    absorbed[_rim(absorbed > _DARK_RIM)] = 0
+    paper = _paper(dark, widest_px)
+    absorbed = _absorbed(dark, paper)
+    absorbed[_rim((absorbed > _DARK_RIM) | _is_table(paper, absorbed.shape))] = 0
     return _stretched(_without_residue(absorbed, 2 * widest_px))
 
 
@@ -186,7 +188,7 @@ def _without_residue(absorbed: Ink, window_px: int) -> Ink:
     It is wide, and strokes are not; but wide strokes would suffer, so clean pages stay as they are.
     """
     small = _shrunk((np.clip(absorbed, 0, 1) * 255).astype(np.uint8), _PAPER_AREA_PX)
-    if _spread(small.astype(np.float32) / 255) < _MUCH_RESIDUE:
+    if _spread(small.astype(np.float32)) < 255 * _MUCH_RESIDUE:
         return absorbed
     size = max(3, round(window_px * small.shape[1] / absorbed.shape[1]) | 1)
     residue = cv2.medianBlur(small, min(size, 2 * _MAX_REACH_PX + 1)).astype(np.float32) / 255
@@ -215,6 +217,14 @@ def _stretched(absorbed: Ink) -> Ink:
     full = float(np.quantile(absorbed[absorbed > (floor + peak) / 2], 0.9))
     ink = (absorbed - floor) / np.float32(full - floor)
     return np.clip(ink, 0, 1, out=ink)
+
+
+def _is_table(paper: Pixels, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where the ground is darker than any shadow on this paper."""
+    light = _grey(paper)
+    is_dark = (light < _TABLE * np.median(light)).astype(np.uint8)
+    whole = cv2.resize(is_dark, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(whole, bool)
 
 
 def _rim(is_dark: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,0 +1,63 @@
+"""Boxes come out in the order in which a person would read them."""
+
+import numpy as np
+import pytest
+
+from inkdigits.imaging.layout import one_line, reading_order
+from inkdigits.reading import Box
+
+
+def row(x: float, y: float, num_boxes: int, *, step: float = 30, slope: float = 0.0) -> list[Box]:
+    return [
+        Box(round(x + step * i), round(y + slope * (x + step * i)), 18, 26)
+        for i in range(num_boxes)
+    ]
+
+
+def counts(rows: list[list[Box]]) -> list[list[int]]:
+    """For each line found, the rows that its boxes come from, each once, in order."""
+    boxes = [(box, number) for number, boxes in enumerate(rows) for box in boxes]
+    order = np.random.default_rng(0).permutation(len(boxes))
+    shuffled = [boxes[index] for index in order]
+    lines, _ = reading_order([box for box, _ in shuffled])
+    return [list(dict.fromkeys(shuffled[index][1] for index in line)) for line in lines]
+
+
+@pytest.mark.parametrize("slope", [-0.1, 0.0, 0.1])
+def test_rows_from_top_to_bottom(slope: float) -> None:
+    rows = [row(120, 120 + 60 * number, 9, slope=slope) for number in range(5)]
+    assert counts(rows) == [[0], [1], [2], [3], [4]]
+    _, found = reading_order([box for boxes in rows for box in boxes])
+    assert found == pytest.approx(slope, abs=0.02)
+
+
+def test_groups_in_a_row_are_one_line() -> None:
+    rows = [row(x, y, 5) for y in (20, 90, 160, 230) for x in (20, 280)]
+    assert counts(rows) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_columns_that_are_not_level_are_read_one_after_another() -> None:
+    left = [row(20, 20 + 60 * number, 5) for number in range(5)]
+    right = [row(280, 47 + 67 * number, 5) for number in range(4)]
+    assert counts(left + right) == [[number] for number in range(9)]
+
+
+def test_columns_far_apart_are_read_one_after_another() -> None:
+    left = [row(20, 20 + 60 * number, 5) for number in range(4)]
+    right = [row(600, 20 + 60 * number, 5) for number in range(4)]
+    assert counts(left + right) == [[number] for number in range(8)]
+
+
+def test_two_lines_are_no_columns() -> None:
+    rows = [row(x, y, 4) for y in (20, 90) for x in (20, 600)]
+    assert counts(rows) == [[0, 1], [2, 3]]
+
+
+def test_nothing_and_one() -> None:
+    assert reading_order([]) == ([], 0.0)
+    assert reading_order([Box(1, 2, 3, 4)])[0] == [[0]]
+    assert one_line([]) == []
+
+
+def test_one_line_goes_from_left_to_right() -> None:
+    assert one_line([Box(50, 0, 9, 9), Box(0, 80, 9, 9), Box(20, 3, 9, 9)]) == [[1, 2, 0]]

@@ -47,7 +47,7 @@ def test_of_equal_ways_the_one_with_fewer_digits_is_taken():
     assert choose([line_of(2)], [runs], judged((1, 0.99), (1, 0.99), (0, 0.99))) == [[2]]
 
 
-@pytest.mark.parametrize(("cut_strokes", "path"), [(0.0, [0, 1]), (6.0, [2])])
+@pytest.mark.parametrize(("cut_strokes", "path"), [(0.0, [0, 1]), (12.0, [2])])
 def test_a_cut_through_much_ink_needs_a_reason(cut_strokes, path):
     runs = runs_of((0, 0), (1, 1), (0, 1))
     probabilities = judged((1, 0.99), (1, 0.99), (NONE, 0.99))

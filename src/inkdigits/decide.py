@@ -67,9 +67,7 @@ class Rule:
         return cls(temperature, dial[setting], str(manifest["classes"]), rejects)
 
 
-def with_none(
-    logits: NDArray[np.float32], novelty: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def with_none(logits: NDArray[np.float32], novelty: NDArray[np.float32]) -> NDArray[np.float32]:
     """Put the logit of "no digit" behind those of the digits: (n, classes) → (n, classes + 1)."""
     peak = logits.max(axis=1)
     together = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))  # logsumexp, (n,)

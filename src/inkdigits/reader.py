@@ -31,12 +31,14 @@ class Look:
         picture: (H, W) or (H, W, 3) uint8, as decoded.
         ink: (h, w) float32, what was taken for strokes.
         glyphs: (n, 28, 28) float32, what the network saw of each digit, in reading order.
+        note: why something was left out, such as too many marks; empty if nothing was.
     """
 
     page: Page
     picture: NDArray[np.uint8]
     ink: NDArray[np.float32]
     glyphs: NDArray[np.float32]
+    note: str = ""
 
 
 class Reader:
@@ -85,14 +87,14 @@ class Reader:
     ) -> Look:
         """Read one picture and keep what explains the reading; same arguments as ``read``."""
         started = time.perf_counter()
-        picture = decode(source)
+        picture, note = decode(source), ""
         if single:
             ink = digit_ink(picture)
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
             output = self._run([segment.ink for row in found for segment in row])
         elif self.rule.rejects:
             finding = find_atoms(page_ink(picture), is_one_line=line)
-            ink = finding.ink
+            ink, note = finding.ink, finding.note
             found, output = self._chosen(finding.lines)
         else:
             ink = page_ink(picture)
@@ -105,7 +107,7 @@ class Reader:
         lines = tuple(Line(tuple(row)) for row in rows)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
-        return Look(page, picture, ink, output.glyph)
+        return Look(page, picture, ink, output.glyph, note)
 
     def _chosen(self, lines: list[LineAtoms]) -> tuple[list[list[Segment]], GraphOutput]:
         """Let the network itself say where each digit ends: lines of segments, and their output."""
@@ -165,9 +167,7 @@ class Reader:
             is_blank = np.array([not crop.any() for crop in ink], bool)
         return self._run(ink), boxes, is_blank
 
-    def _run(
-        self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]
-    ) -> GraphOutput:
+    def _run(self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
         """What the graph says of crops of any sizes, in their order."""
         whole = GraphOutput(
             np.zeros((len(crops), 28, 28), np.float32),

@@ -62,7 +62,8 @@ class Digit:
         confidence: its calibrated probability, in [0, 1].
         status: what may be done with it.
         box: where it stands, in pixels of the page as given.
-        probabilities: of every class, calibrated, in the order of ``classes``.
+        probabilities: of every class, calibrated, in the order of ``classes``; what they lack
+            to 1 is the probability that this is no digit.
         classes: the names of the classes.
     """
 

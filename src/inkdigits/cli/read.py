@@ -91,6 +91,8 @@ def read(
             failed.append(error)
             continue
         page = look.page
+        if look.note:
+            print(f"{page.source}: {look.note}", file=sys.stderr)
         if format is Format.JSON:
             pages.append(page)
         elif format is Format.JSONL:

@@ -282,7 +282,8 @@ class _Meetings(NamedTuple):
                 continue
             rows = [self.across[index] for index in members if index < num_across]
             columns = [self.down[index - num_across] for index in members if index >= num_across]
-            kept[members] = _holds_ink(rows, columns, rough)
+            is_box = bool(rows and columns)  # the others' partners may have been given back
+            kept[members] = is_box and _holds_ink(rows, columns, rough)
         return [kept[:num_across], kept[num_across:]]
 
 

@@ -30,7 +30,8 @@ help: ## list what can be made (this)
 # --- for everybody -------------------------------------------------------------------------------
 
 demo: setup ## set up what reading needs, and read the example pictures
-	$(BIN)/inkdigits read examples
+	$(BIN)/inkdigits read examples --show out
+	@echo "What it saw, as pictures: out/"
 
 setup: $(VENV)/.run ## set up what reading needs (no TensorFlow)
 

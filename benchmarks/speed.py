@@ -40,7 +40,7 @@ WITH_TENSORFLOW = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import cv2, keras, numpy as np
-from inkdigits.models import canonical
+from inkdigits.models import zoo
 model = keras.saving.load_model(sys.argv[1])
 grey = cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE)
 ink = (255 - grey).astype(np.float32)[None] / 255

@@ -72,7 +72,7 @@ def sets(folder: Path | None) -> dict[str, tuple[Images, NDArray[np.int64]]]:
     }
     for path in sorted(folder.glob("*.npz")) if folder else []:
         content = np.load(path)
-        if {"x", "y"} <= set(content):
+        if {"x", "y"} <= set(content) and content["y"].min() >= 0:  # -1 is what is no digit
             found[path.stem] = (list(content["x"]), content["y"].astype(np.int64))
     return found
 

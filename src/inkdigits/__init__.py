@@ -5,7 +5,6 @@
 >>> reader.read("examples/sum.png").text  # doctest: +SKIP
 """
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from inkdigits import errors
@@ -58,6 +57,8 @@ def __getattr__(name: str) -> Any:
 
         return Reader
     if name == "__version__":
+        from importlib import metadata
+
         return metadata.version("inkdigits")
     raise AttributeError(f"module 'inkdigits' has no attribute {name!r}")
 

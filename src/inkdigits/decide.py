@@ -15,7 +15,7 @@ from inkdigits.reading import Box, Digit, Status
 DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
-_DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 2, 2 / 3  # shares of rejected marks
+_DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 3, 1 / 2  # shares of rejected marks
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def in_company(lines: Sequence[Sequence[Digit]]) -> list[list[Digit]]:
     """Doubt the digits that stand among what is no digit.
 
     Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
-    line half of whose marks were rejected, and on a page two thirds of whose marks were, nothing
+    line a third of whose marks were rejected, and on a page half of whose marks were, nothing
     is ok: such digits are for review.
 
     Args:

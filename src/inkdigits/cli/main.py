@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import sys
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -34,6 +33,8 @@ app.command("doctor")(doctor.doctor)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         print(f"inkdigits {metadata.version('inkdigits')}")
         raise typer.Exit
 

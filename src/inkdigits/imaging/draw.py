@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import InkdigitsError
+from inkdigits.imaging.ranks import median
 from inkdigits.reading import UNSURE_MARK, Box, Digit, Page, Status
 
 Pixels = NDArray[np.uint8]
@@ -54,7 +55,7 @@ def draw_page(picture: Pixels, page: Page) -> Pixels:
     digits = [(digit, _zoomed(digit.box, zoom)) for digit in page.digits]
     if not digits:
         return canvas
-    typical_px = float(np.median([box.height for _, box in digits]))
+    typical_px = median(np.array([box.height for _, box in digits]))
     label_px = float(np.clip(0.35 * typical_px, _MIN_LABEL_PX, _MAX_LABEL_PX))
     line_px = max(1, round(label_px / 10))
     for digit, box in digits:

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import BadArrayError
+from inkdigits.imaging.ranks import median, quantile
 
 Ink = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
+_THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
 _REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger windows
 _ENOUGH = 0.1  # of what stands out at any width
@@ -59,8 +61,10 @@ def digit_ink(picture: Pixels) -> Ink:
     """
     picture = _shrunk(picture, _DIGIT_AREA_PX)
     grey = _grey(picture)
+    if max(grey.shape) <= _THUMBNAIL_PX:  # a few pixels of paper have no shadow to remove
+        return digits_ink(grey[None])[0]
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ground = float(np.median(border))
+    ground = median(border)
     is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground
     dark = picture if is_dark_on_light else 255 - picture
     height, width = grey.shape  # one digit may fill its picture
@@ -208,13 +212,13 @@ def _stretched(absorbed: Ink) -> Ink:
     paper = sample[sample < _MOSTLY_INK]
     if paper.size == 0:
         return np.zeros(absorbed.shape, np.float32)
-    if np.median(sample) > _MOSTLY_INK:
+    if median(sample) > _MOSTLY_INK:
         sample = paper
-    floor = float(np.median(sample)) + _NOISE_MARGIN * _spread(sample)
+    floor = median(sample) + _NOISE_MARGIN * _spread(sample)
     peak = float(cv2.blur(absorbed, (3, 3)).max())  # a dead pixel is no stroke
     if peak - floor < _MIN_CONTRAST:
         return np.zeros(absorbed.shape, np.float32)
-    full = float(np.quantile(absorbed[absorbed > (floor + peak) / 2], 0.9))
+    full = quantile(absorbed[absorbed > (floor + peak) / 2], 0.9)
     ink = (absorbed - floor) / np.float32(full - floor)
     return np.clip(ink, 0, 1, out=ink)
 
@@ -222,7 +226,7 @@ def _stretched(absorbed: Ink) -> Ink:
 def _is_table(paper: Pixels, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Where the ground is darker than any shadow on this paper."""
     light = _grey(paper)
-    is_dark = (light < _TABLE * np.median(light)).astype(np.uint8)
+    is_dark = (light < _TABLE * median(light)).astype(np.uint8)
     whole = cv2.resize(is_dark, shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(whole, bool)
 
@@ -241,4 +245,4 @@ def _rim(is_dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _spread(values: Ink) -> float:
     """A standard deviation that strokes and other outliers do not change."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    return 1.4826 * float(median(np.abs(values - median(values))))

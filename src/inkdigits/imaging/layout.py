@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.imaging.ranks import median
 from inkdigits.reading import Box
 
 _SAME_LINE = 0.5  # the middles of a line's neighbours differ by less, in their heights
@@ -76,13 +77,13 @@ def _slope(x: Values, y: Values, height: Values) -> float:
     if has_one.sum() < 3:
         return 0.0
     rows = np.flatnonzero(has_one)
-    return float(np.median(down[rows, nearest[rows]] / across[rows, nearest[rows]]))
+    return median(down[rows, nearest[rows]] / across[rows, nearest[rows]])
 
 
 def _columns(left: Values, right: Values, level: Values, height: Values) -> list[NDArray[np.int64]]:
     """Indices of the boxes of each column, from left to right."""
     everything = np.arange(len(left))
-    typical = float(np.median(height))
+    typical = median(height)
     order = np.argsort(left, kind="stable")
     reach = np.maximum.accumulate(right[order])
     gap = left[order][1:] - reach[:-1]
@@ -113,12 +114,12 @@ def _are_columns(
         return False
     fewer, more = sorted(levels, key=len)
     distance = np.abs(fewer[:, None] - more).min(axis=1)
-    is_level = float(np.mean(distance < _LEVEL * np.median(height))) >= _MOSTLY_LEVEL
+    is_level = float(np.mean(distance < _LEVEL * median(height))) >= _MOSTLY_LEVEL
     return is_wide or not is_level
 
 
 def _distinct(level: Values, height: Values) -> Values:
     """The levels of the lines that these boxes make up, roughly."""
     ordered = np.sort(level)
-    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > _SAME_LINE * np.median(height))
+    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > _SAME_LINE * median(height))
     return np.array([part.mean() for part in np.split(ordered, starts[1:])])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, Pixels
 from inkdigits.imaging.marks import find_marks, groups, typical_height_px
+from inkdigits.imaging.ranks import median, quantile
 
 _FAINT = 0.2  # from here on a pixel may belong to a rule
 _WIDEST_SHARE, _WIDEST_PX = 1 / 150, 7  # a rule is narrower than the sum: of the page, and px
@@ -109,11 +110,11 @@ def _fitted(own: Truths, left: int, top: int) -> _Rule | None:
     thickness = own.sum(axis=0)
     columns = np.flatnonzero(thickness)
     thickness = thickness[columns]
-    width_px = float(np.quantile(thickness, 0.3))
+    width_px = quantile(thickness, 0.3)
     is_thin = thickness <= 1.5 * width_px + 1
     rows = np.arange(own.shape[0], dtype=np.float64)
     x, y = columns[is_thin] + left, ((rows @ own)[columns] / thickness)[is_thin] + top
-    slope, x_mid, y_mid = 0.0, float(np.median(x)), float(np.median(y))
+    slope, x_mid, y_mid = 0.0, median(x), median(y)
     if len(x) > 2:
         points = np.stack([x - x_mid, y - y_mid], axis=1).astype(np.float32)
         right, down, x_off, y_off = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
@@ -332,7 +333,7 @@ def _erase_one(ink: Ink, rule: _Rule) -> None:
     near = np.arange(-reach, reach + 1)[:, None]
     light = _rows(ink, middle + near, columns)  # (2 reach + 1, columns)
     darkest = light.max(axis=0)
-    level = float(np.median(darkest))
+    level = median(darkest)
     is_there = darkest > max(_FAINT, 0.3 * level)
     if not is_there.any():
         return
@@ -346,7 +347,7 @@ def _erase_one(ink: Ink, rule: _Rule) -> None:
     bottom = centre + _reach(_rows(ink, centre + steps, columns) > faint)
 
     # Where it is no thicker than usual, the rule is alone, and shows where it is elsewhere.
-    usual = float(np.median((bottom - top)[is_there]))
+    usual = float(median((bottom - top)[is_there]))
     is_alone = is_there & (bottom - top <= usual + max(1.0, 0.2 * usual))
     own_top, own_bottom = (
         np.interp(columns, columns[is_alone], y[is_alone]) for y in (top, bottom)

@@ -26,6 +26,7 @@ from inkdigits.imaging.marks import (
     is_frame,
     typical_height_px,
 )
+from inkdigits.imaging.ranks import median
 from inkdigits.imaging.rules import without_rules
 from inkdigits.imaging.split import pieces, seams
 from inkdigits.reading import Box
@@ -278,7 +279,7 @@ def _stroke_px(ink: Ink) -> float:
     """The typical width of a stroke."""
     depth = cv2.distanceTransform((ink > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return max(1.0, 2 * float(np.median(ridge)) - 1) if len(ridge) else 1.0
+    return max(1.0, 2 * median(ridge) - 1) if len(ridge) else 1.0
 
 
 class _Atom(NamedTuple):

@@ -167,7 +167,7 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         RunError: there is no such file, or it is not a model of ours.
     """
-    from inkdigits.models import augment, canonical  # noqa: F401, registers the layers
+    from inkdigits.models import augment, canonical, zoo  # noqa: F401, registers the layers
 
     try:
         return keras.saving.load_model(path)

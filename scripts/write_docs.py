@@ -109,10 +109,14 @@ def figures() -> str:
     pages = _record("pages")
     a_page = next(iter(pages.values()))
     read = [
-        f"Pages: {a_page['pages']} photographs and drawings with {a_page['digits']} digits, "
-        f"{a_page['empty_pages']} pictures without any:\n",
-        "| reader | wrong, missed or invented digits | lines right "
-        "| wrong when sure | nothing invented, when sure |",
+        (
+            f"Pages: {a_page['pages']} photographs and drawings with {a_page['digits']} digits, "
+            f"{a_page['empty_pages']} pictures without any:\n"
+        ),
+        (
+            "| reader | wrong, missed or invented digits | lines right "
+            "| wrong when sure | nothing invented, when sure |"
+        ),
         "|---|---:|---:|---:|---:|",
         *(
             f"| {name} | {of['digit_error_rate']:.1%} | {of['lines_right']} of {of['lines']} "

@@ -62,7 +62,8 @@ def digit_ink(picture: Pixels) -> Ink:
     picture = _shrunk(picture, _DIGIT_AREA_PX)
     grey = _grey(picture)
     if max(grey.shape) <= _THUMBNAIL_PX:  # a few pixels of paper have no shadow to remove
-        return digits_ink(grey[None])[0]
+        alone: Ink = digits_ink(grey[None])[0]
+        return alone
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = median(border)
     is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground

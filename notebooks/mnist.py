@@ -645,7 +645,7 @@ for digit in sorted(look.page.digits, key=lambda digit: digit.confidence)[:5]:
 #
 # - `ok`: sure enough for the dial's promise;
 # - `review`: looks like a digit, but a person should look;
-# - `reject`: not explained by any one or two classes, so it is left out of the text;
+# - `reject`: no digit, as far as it knows, so it is left out of the text;
 # - `blank`: no ink.
 #
 # We show a seven, a star, three letters, a scribble and empty paper to both: our network without
@@ -678,9 +678,9 @@ show_images(drawn, titles, columns=4, height=2.0, cmap="gray", vmin=0, vmax=255)
 
 # %% [markdown]
 # The network names a digit each time, often with certainty, and even empty paper gets one. The
-# reader leaves most of this to a person. It is no detector of everything that is not a digit: the
-# promise of the dial is for digits. A letter that shares its strokes with one, as an A does with a
-# 4 or an S with a 5, may well pass as `ok`.
+# shipped network has an eleventh output, and was shown what is no digit; so the reader rejects most
+# of this. It still knows only what it was shown: the promise of the dial is for digits, and a letter
+# that is written like one, such as O or S, passes as `ok`.
 
 # %% [markdown]
 # ## 8. Save, load again, export

@@ -679,8 +679,8 @@ show_images(drawn, titles, columns=4, height=2.0, cmap="gray", vmin=0, vmax=255)
 # %% [markdown]
 # The network names a digit each time, often with certainty, and even empty paper gets one. The
 # shipped network has an eleventh output, and was shown what is no digit; so the reader rejects most
-# of this. It still knows only what it was shown: the promise of the dial is for digits, and a letter
-# that is written like one, such as O or S, passes as `ok`.
+# of this. It still knows only what it was shown: the promise of the dial is for digits, and a
+# letter that is written like one, such as O or S, passes as `ok`.
 
 # %% [markdown]
 # ## 8. Save, load again, export

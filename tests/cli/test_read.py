@@ -9,7 +9,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from inkdigits.bundle import Bundle, shipped_path
+from inkdigits.bundle import Bundle, shipped_path, write_bundle
 from inkdigits.reader import Reader
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib import metadata
 from typing import NamedTuple
 
 import typer
@@ -55,6 +54,8 @@ def doctor(data_dir: DataDir = None) -> None:
 
 
 def _findings(data_dir: DataDir) -> Iterator[_Finding]:
+    from importlib import metadata  # here, because every cold read imports this file
+
     yield _Finding(
         "inkdigits", f"{metadata.version('inkdigits')}, Python {platform.python_version()}"
     )
@@ -66,6 +67,8 @@ def _findings(data_dir: DataDir) -> Iterator[_Finding]:
 
 
 def _core() -> _Finding:
+    from importlib import metadata
+
     versions, missing = [], []
     for name in _CORE:
         try:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from inkdigits.cli.common import DataDir, extra
-from inkdigits.config import Config
 from inkdigits.errors import ConfigError
 
 INTERRUPTED = 130  # what shells give a program that Ctrl-C ended
@@ -45,6 +44,8 @@ def train(
             "--resume goes on with the configuration in the run folder, "
             "so --model, --data, --config and --set cannot change it. Leave them out."
         )
+    from inkdigits.config import Config
+
     wanted = Config.load(config, settings or [])
     if model is not None:
         wanted = wanted.replace(train={"model": model})

@@ -42,7 +42,7 @@ def assert_clean(notebook: Any) -> None:
     for kind, text in outputs_of(notebook):
         assert kind not in ("stderr", "error"), text
         assert "WARNING" not in text, text
-        for path in (str(ROOT), str(Path.home()), "/tmp/", "/work/", "C:\\"):
+        for path in (str(ROOT), str(Path.home()), "/tmp/", "C:\\"):
             assert path not in text, text
 
 

@@ -315,7 +315,8 @@ class TestPath:
         assert "directory" in refusal(tmp_path)
 
     @pytest.mark.skipif(
-        not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user who is not root"
+        not hasattr(os, "geteuid") or os.geteuid() == 0,
+        reason="needs a user who is not root: run the tests as one",
     )
     def test_a_file_of_somebody_else(self, tmp_path):
         path = tmp_path / "closed.digits"

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -396,6 +397,28 @@ class TestPage:
         reader.read(picture)
         reader.read(picture, single=True)
         np.testing.assert_array_equal(picture, before)
+
+
+class TestOneLine:
+    @staticmethod
+    def stairs() -> np.ndarray:
+        """4, 0 and 7, each a whole digit lower than the one before."""
+        rng = np.random.default_rng(3)
+        page = np.full((330, 330), 255, np.uint8)
+        for step, value in enumerate((4, 0, 7)):
+            ink = np.round(255 * draw_digit(value, rng, 80)).astype(np.uint8)
+            page[20 + 95 * step : 100 + 95 * step, 20 + 95 * step : 100 + 95 * step] -= ink
+        return page
+
+    def test_a_page_has_a_line_for_each_step(self, reader):
+        assert reader.read(self.stairs()).text == "4\n0\n7"
+
+    def test_a_line_is_read_from_left_to_right_however_uneven(self, reader):
+        assert reader.read(self.stairs(), line=True).text == "407"
+
+    def test_geometry_alone_does_so_too(self, reader, monkeypatch):
+        monkeypatch.setattr(reader, "rule", replace(reader.rule, rejects=False))
+        assert reader.read(self.stairs(), line=True).text == "407"
 
 
 class TestAnything:

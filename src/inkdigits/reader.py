@@ -98,7 +98,7 @@ class Reader:
             found, output = self._chosen(finding.lines)
         else:
             ink = page_ink(picture)
-            found = find_lines(ink)
+            found = find_lines(ink, is_one_line=line)
             output = self._run([segment.ink for row in found for segment in row])
         boxes = [_on_page(segment.box, ink, picture) for row in found for segment in row]
         is_blank = np.zeros(len(boxes), bool)

@@ -61,7 +61,15 @@ class TestText:
         write("marks.png", "407")
         write("seven.png", "7")
         assert inkdigits("read", "--single", "seven.png").out == "7\n"
-        assert len(inkdigits("read", "--single", "marks.png").out.strip()) <= 1
+        document = json.loads(inkdigits("read", "--single", "marks.png", "--format", "json").out)
+        assert [len(line["digits"]) for line in document["lines"]] == [1]
+
+    def test_one_line(self, inkdigits, write):
+        write("marks.png", "407")
+        assert inkdigits("read", "--line", "marks.png").out == "407\n"
+        both = inkdigits("read", "--line", "--single", "marks.png")
+        assert both.code == 2
+        assert "one digit or one line" in both.err
 
     def test_what_is_not_sure_is_said_and_marked(self, inkdigits, write, tmp_path):
         """A threshold amid their confidences makes some digits doubtful; which, the reader says."""
@@ -331,7 +339,7 @@ class TestProcess:
         write("a.png", "407")
         done = process("test -e /dev/full || exit 77; inkdigits read a.png > /dev/full")
         if done.code == 77:
-            pytest.skip("needs /dev/full")
+            pytest.skip("needs /dev/full: run it on Linux")
         assert done.code == 1
         assert "No space left on device" in done.err
         assert "Traceback" not in done.err

@@ -113,7 +113,7 @@ def test_curves_are_a_picture(trained):
 
 
 def test_tensorboard_log_holds_the_history(trained):
-    tf = pytest.importorskip("tensorflow")
+    tf = pytest.importorskip("tensorflow", reason="pip install 'inkdigits[train]'")
     (path,) = (trained.run.folder / "tensorboard").iterdir()
     assert "tfevents" in path.name
     events = [

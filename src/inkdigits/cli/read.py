@@ -72,6 +72,10 @@ def read(
 
     What is sure goes to standard output; what a person should look at is said on standard error.
     """
+    if single and line:
+        raise typer.BadParameter(
+            "A picture is one digit or one line; leave out --single or --line."
+        )
     from inkdigits.reader import Reader
 
     reader = Reader(bundle, max_error=max_error)

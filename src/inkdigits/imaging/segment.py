@@ -157,13 +157,14 @@ class Finding(NamedTuple):
     ink: Ink
 
 
-def find_lines(ink: Ink) -> list[list[Segment]]:
+def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
     """Find the digits of a page by geometry alone.
 
     At most 3,000 marks are looked at, the largest, so that foliage or a page of print ends soon.
 
     Args:
         ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+        is_one_line: the page holds one line, whatever it looks like.
 
     Returns:
         The lines from top to bottom, each of at least one digit, left to right.
@@ -172,7 +173,7 @@ def find_lines(ink: Ink) -> list[list[Segment]]:
     labels, marks, _ = find_marks(ink)
     digits, _ = _digits(marks, _WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
-    lines, _ = reading_order(boxes)
+    lines = one_line(boxes) if is_one_line else reading_order(boxes)[0]
     number = np.zeros(int(labels.max()) + 1, np.int32)
     for index, digit in enumerate(digits):
         number[digit.label] = index + 1

@@ -92,7 +92,7 @@ def figures() -> str:
         "| trained here | parameters of the recipe | MNIST test | epochs |",
         "|---|---|---:|---:|",
     ]
-    for name in ("mlp", "shipped"):
+    for name in ("mlp", "convnet", "shipped"):
         record = _record(name)
         accuracy = [figure["mnist_test"]["accuracy"] for figure in record["figures"]]
         spread = f" ± {statistics.stdev(accuracy):.2%}" if len(accuracy) > 1 else ""

@@ -1,18 +1,25 @@
 """Digits that did not come out of MNIST's files, read by us and by Keras' own MNIST example.
 
-    python benchmarks/strangers.py [--sets FOLDER] [--peer runs/peer.keras]
+    python benchmarks/strangers.py [--sets FOLDER] [--peer runs/peer.keras] [--record]
 
 Pasted: MNIST's test digits, each at a random scale from 0.5 to 6 and a random place on a larger
 canvas, half of them inverted. ``load_digits``: scikit-learn's 1,797 digits of Turkish writers,
-8×8. ``--sets`` adds the .npz files of a folder (keys x and y). The peer is the convolutional
-network of Keras' example "Simple MNIST convnet" (F. Chollet, 2015, 2020): the same layers and
-settings, written afresh, trained here on 54,000 images for 15 epochs if its file is not there.
-It is given every image the way its own example prepares them: resized to 28×28, divided by 255.
+8×8. ``--sets`` adds the .npz files of a folder (keys x and y); where every y is -1, nothing is a
+digit, and it is counted what is taken for one: with the status ok, or with a confidence of 90 %
+by the peer, which has no status. The dial: at each setting, the share of MNIST's test digits that
+is ok, and the share of errors among those with its exact (Clopper-Pearson) 95 % interval; a
+setting holds unless the whole interval lies above the error wanted.
+
+The peer is the convolutional network of Keras' example "Simple MNIST convnet" (F. Chollet, 2015,
+2020): the same layers and settings, written afresh, trained here on 54,000 images for 15 epochs if
+its file is not there. It is given every image the way its own example prepares them: resized to
+28×28, divided by 255.
 """
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,10 +27,25 @@ from book import write_record
 from numpy.typing import NDArray
 
 from inkdigits.data import load
-from inkdigits.evaluation.metrics import wilson_interval
+from inkdigits.decide import DEFAULT_MAX_ERROR
+from inkdigits.evaluation.calibration import clopper_pearson_interval, softmax
+from inkdigits.evaluation.metrics import measure, wilson_interval
 from inkdigits.reader import Reader
 
 Images = list[NDArray[np.uint8]]
+DIAL = (0.01, 0.005, 0.002)
+PEER_IS_SURE = 0.9
+LOG: list[str] = []
+
+
+class Answers(NamedTuple):
+    """What a reader says of n images: their classes, and whether it is sure."""
+
+    values: NDArray[np.int64]  # -1 where it sees nothing
+    is_sure: NDArray[np.bool_]
+
+
+Read = Callable[[Images], Answers]
 
 
 def main() -> None:
@@ -36,31 +58,84 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="write benchmarks/records/…")
     arguments = parser.parse_args()
     reader = Reader(arguments.bundle)
-    readers: dict[str, Callable[[Images], list[str]]] = {
-        reader.bundle.name: lambda images: [digit.value for digit in reader.read_digits(images)]
-    }
+    readers: dict[str, Read] = {reader.bundle.name: lambda images: answers(reader, images)}
     if arguments.peer:
         readers["Keras' MNIST example"] = peer(arguments.peer)
-    figures: dict[str, dict[str, dict[str, int]]] = {}
-    rows = []
+    figures: dict[str, Any] = {}
     for set_name, (images, labels) in sets(arguments.sets).items():
+        count, is_digits = len(images), bool((labels >= 0).all())
         for name, read in readers.items():
-            values = read(images)
-            correct = sum(value == str(label) for value, label in zip(values, labels, strict=True))
-            figures.setdefault(set_name, {})[name] = {"correct": correct, "count": len(images)}
-            low, high = wilson_interval(correct, len(images))
-            rows.append(
-                f"{set_name:<16}{name:<24}{correct / len(images):7.2%}  "
-                f"(95 % interval {low:.2%} to {high:.2%}, {correct} of {len(images)})"
+            said = read(images)
+            part = int((said.values == labels).sum() if is_digits else said.is_sure.sum())
+            key, what = ("correct", "right") if is_digits else ("taken", "taken for a digit")
+            figures.setdefault(set_name, {})[name] = {key: part, "count": count}
+            low, high = wilson_interval(part, count)
+            say(
+                f"{set_name:<18}{name:<24}{part / count:7.2%}  {what} "
+                f"(95 % interval {low:.2%} to {high:.2%}, {part} of {count})"
             )
-            print(rows[-1], flush=True)
+    figures["calibration"], figures["dial"] = calibration(reader), dial(reader)
     if arguments.record:
-        log = "\n".join(rows)
-        text = f"{__doc__.partition('Pasted:')[0].partition(chr(10))[0]}\n\n```text\n{log}\n```"
+        log = "\n".join(LOG)
+        text = f"{__doc__.partition(chr(10))[0]}\n\n```text\n{log}\n```"
         print(write_record("strangers", text, figures, log + "\n"))
 
 
+def answers(reader: Reader, images: Images | NDArray[np.uint8]) -> Answers:
+    digits = reader.read_digits(images)
+    values = [int(digit.value or -1) for digit in digits]
+    return Answers(np.array(values), np.array([digit.status == "ok" for digit in digits]))
+
+
+def calibration(reader: Reader) -> dict[str, float]:
+    """How honest the probabilities of the digits are on MNIST's test images."""
+    mnist = load("mnist", "test")
+    logits = reader.outputs(mnist.images)[0].logits
+    metrics = measure(softmax(logits, reader.rule.temperature), mnist.labels)
+    figures = {name: getattr(metrics, name) for name in ("loss", "brier", "ece", "aurc")}
+    say(
+        f"\nMNIST test: NLL {metrics.loss:.4f}, Brier {metrics.brier:.4f}, ECE {metrics.ece:.4f}, "
+        f"AURC {metrics.aurc:.6f}\n"
+    )
+    return figures
+
+
+def dial(reader: Reader) -> list[dict[str, Any]]:
+    """What each setting answers of MNIST's test images, and whether it keeps its word."""
+    mnist = load("mnist", "test")
+    figures = []
+    say(f"{'error wanted':<18}{'answered':>10}{'wrong among them':>20}{'95 % interval':>20}")
+    for max_error in DIAL:
+        said = answers(Reader(reader.bundle, max_error=max_error), mnist.images)
+        count = int(said.is_sure.sum())
+        errors = int((said.is_sure & (said.values != mnist.labels)).sum())
+        low, high = clopper_pearson_interval(errors, count) if count else (0.0, 1.0)
+        figures.append(
+            {
+                "max_error": max_error,
+                "count": len(mnist.labels),
+                "answered": count,
+                "errors": errors,
+                "interval": [low, high],
+                "holds": low <= max_error,
+            }
+        )
+        wanted = f"{max_error:.1%}{' (default)' if max_error == DEFAULT_MAX_ERROR else ''}"
+        share = f"{errors / count:.2%} ({errors})" if count else "–"
+        say(
+            f"{wanted:<18}{count / len(mnist.labels):>10.2%}{share:>20}"
+            f"{f'{low:.2%} to {high:.2%}':>20}  {'holds' if low <= max_error else 'broken'}"
+        )
+    return figures
+
+
+def say(row: str) -> None:
+    LOG.append(row)
+    print(row, flush=True)
+
+
 def sets(folder: Path | None) -> dict[str, tuple[Images, NDArray[np.int64]]]:
+    """Pictures and their digits, of which -1 is none."""
     from sklearn.datasets import load_digits
 
     mnist = load("mnist", "test")
@@ -72,8 +147,9 @@ def sets(folder: Path | None) -> dict[str, tuple[Images, NDArray[np.int64]]]:
     }
     for path in sorted(folder.glob("*.npz")) if folder else []:
         content = np.load(path)
-        if {"x", "y"} <= set(content) and content["y"].min() >= 0:  # -1 is what is no digit
-            found[path.stem] = (list(content["x"]), content["y"].astype(np.int64))
+        labels = content["y"].astype(np.int64)
+        if labels.min() >= 0 or labels.max() < 0:  # a mixture has no figure
+            found[path.stem] = (list(content["x"]), labels)
     return found
 
 
@@ -92,17 +168,18 @@ def pasted(images: NDArray[np.uint8], seed: int) -> Images:
     return canvases
 
 
-def peer(path: Path) -> Callable[[Images], list[str]]:
+def peer(path: Path) -> Read:
     import keras
 
     if not path.exists():
         train_peer(path)
     model = keras.saving.load_model(path)
 
-    def read(images: Images) -> list[str]:
+    def read(images: Images) -> Answers:
         small = [cv2.resize(image, (28, 28), interpolation=cv2.INTER_AREA) for image in images]
         batch = np.stack(small).astype(np.float32)[..., None] / 255
-        return [str(label) for label in model.predict(batch, batch_size=500, verbose=0).argmax(1)]
+        shares = model.predict(batch, batch_size=500, verbose=0)
+        return Answers(shares.argmax(axis=1), shares.max(axis=1) >= PEER_IS_SURE)
 
     return read
 

@@ -128,8 +128,10 @@ def figures() -> str:
         [
             "Share of single digits read rightly, whole test sets, nothing left out:\n",
             *rows,
+            *_taken_for_digits(strangers, names),
             "\nThe second column is the network of Keras' own example, trained on the same machine",
             "and fed as its example feeds it, without preprocessing of other people's pictures.\n",
+            *_dial(strangers),
             *read,
             "\nThese pictures guided the work, so take our own figures as optimistic.\n",
             *trained,
@@ -146,12 +148,46 @@ def figures() -> str:
     return f"{before}{start}{text}\n{end}{after}"
 
 
+def _taken_for_digits(strangers: dict[str, Any], names: list[str]) -> list[str]:
+    rows = [
+        f"| {what} | {' | '.join(shares)} |"
+        for key, what in _NO_DIGITS.items()
+        if key in strangers
+        for shares in [[f"{of['taken'] / of['count']:.2%}" for of in strangers[key].values()]]
+    ]
+    return rows and [
+        "\nShare of what is no digit that is taken for one, and surely (by us: `ok`; by the peer:",
+        "90 % confidence):\n",
+        f"| no digits | {' | '.join(names)} |",
+        "|---|" + "---:|" * len(names),
+        *rows,
+    ]
+
+
+def _dial(strangers: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {of['max_error']:.1%} | {of['answered'] / of['count']:.2%} "
+        f"| {of['errors'] / of['answered']:.2%} | {low:.2%} to {high:.2%} |"
+        for of in strangers.get("dial", ())
+        if of["answered"]
+        for low, high in [of["interval"]]
+    ]
+    return rows and [
+        "What the dial promises, and what came of it on MNIST's test images:\n",
+        "| error wanted | answered | wrong among them | 95 % interval |",
+        "|---:|---:|---:|---:|",
+        *rows,
+        "",
+    ]
+
+
 _SETS = {
     "MNIST test": "MNIST test, 10,000",
     "pasted": "the same at a random scale (0.5 to 6) and place, half of them inverted",
     "load_digits": "scikit-learn's `load_digits`, 1,797 of Turkish writers, 8×8 pixels",
     "hwd1000": "1,000 drawn with a mouse (N. Henning)",
 }
+_NO_DIGITS = {"omniglot_small1": "2,720 characters of five alphabets (Omniglot, B. Lake)"}
 _TIMES = {
     "one cold read, whole process": (
         "A cold `inkdigits read --single`, whole process",

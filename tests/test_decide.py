@@ -267,5 +267,12 @@ class TestCompany:
         lines = [self.line(*[Status.REJECT] * 9), self.line(Status.OK)]
         assert in_company(lines)[1] == self.line(Status.REVIEW)
 
+    def test_on_a_crowded_page_only_what_is_sure_is_a_digit(self):
+        lines = [self.line(*[Status.OK] * 4, Status.REVIEW), self.line(Status.OK, Status.REJECT)]
+        assert in_company(lines, is_crowded=True) == [
+            self.line(*[Status.OK] * 4, Status.REJECT),
+            self.line(Status.REJECT, Status.REJECT),
+        ]
+
     def test_an_empty_page_stays_empty(self):
         assert in_company([]) == []

@@ -1,5 +1,7 @@
 """The lattice, with made-up pieces and made-up probabilities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,33 +34,64 @@ def judged(*rows: tuple[int, float]) -> np.ndarray:
     return probabilities
 
 
+def chosen(*given) -> list[list[int]]:
+    return [choice.runs for choice in choose(*given)]
+
+
 def test_two_that_touch_are_read_apart():
     runs = runs_of((0, 0), (1, 1), (0, 1))
-    assert choose([line_of(2, 1.0)], [runs], judged((2, 0.99), (6, 0.99), (NONE, 0.99))) == [[0, 1]]
+    assert chosen([line_of(2, 1.0)], [runs], judged((2, 0.99), (6, 0.99), (NONE, 0.99))) == [[0, 1]]
 
 
 def test_one_in_two_pieces_is_read_whole():
     runs = runs_of((0, 0), (1, 1), (0, 1))
-    assert choose([line_of(2)], [runs], judged((NONE, 0.9), (1, 0.97), (4, 0.99))) == [[2]]
+    assert chosen([line_of(2)], [runs], judged((NONE, 0.9), (1, 0.97), (4, 0.99))) == [[2]]
 
 
 def test_of_equal_ways_the_one_with_fewer_digits_is_taken():
     runs = runs_of((0, 0), (1, 1), (0, 1))
-    assert choose([line_of(2)], [runs], judged((1, 0.99), (1, 0.99), (0, 0.99))) == [[2]]
+    assert chosen([line_of(2)], [runs], judged((1, 0.99), (1, 0.99), (0, 0.99))) == [[2]]
 
 
 @pytest.mark.parametrize(("cut_strokes", "path"), [(0.0, [0, 1]), (12.0, [2])])
 def test_a_cut_through_much_ink_needs_a_reason(cut_strokes, path):
     runs = runs_of((0, 0), (1, 1), (0, 1))
     probabilities = judged((1, 0.99), (1, 0.99), (NONE, 0.99))
-    assert choose([line_of(2, cut_strokes)], [runs], probabilities) == [path]
+    assert chosen([line_of(2, cut_strokes)], [runs], probabilities) == [path]
+
+
+def test_what_is_not_cut_is_certain():
+    (choice,) = choose([line_of(2)], [runs_of((0, 0), (1, 1))], judged((3, 0.6), (4, 0.6)))
+    assert choice.certainty.tolist() == [1, 1]
+
+
+def test_a_clear_cut_is_surer_than_one_that_could_be_otherwise():
+    """A 1 and a 0 that touch, or a 6 in two pieces."""
+    runs = runs_of((0, 0), (1, 1), (0, 1))
+    clear, unclear = (
+        choose([line_of(2, 1.0)], [runs], judged((1, 0.99), (0, 0.99), (6, share)))[0]
+        for share in (0.01, 0.2)
+    )
+    assert clear.runs == unclear.runs == [0, 1]
+    assert min(clear.certainty) > 0.95
+    assert max(unclear.certainty) < min(clear.certainty) - 0.01
+
+
+def test_the_same_digit_with_or_without_a_speck_is_no_doubt():
+    line = line_of(3, 1.0)
+    boxes = (*line.boxes[:2], Box(20, 0, 2, 2))
+    line = replace(line, boxes=boxes, cut_strokes=np.array([1.0, 0.0]))
+    runs = runs_of((0, 0), (1, 1), (1, 2))
+    (choice,) = choose([line], [runs], judged((2, 0.99), (7, 0.98), (7, 0.97)))
+    assert choice.runs in ([0, 1], [0, 2])
+    assert min(choice.certainty) > 0.95
 
 
 def test_each_line_gets_its_own_rows():
     lines = [line_of(1), line_of(2)]
     runs = [runs_of((0, 0)), runs_of((0, 0), (1, 1))]
-    assert choose(lines, runs, judged((3, 1.0), (4, 1.0), (5, 1.0))) == [[0], [0, 1]]
+    assert chosen(lines, runs, judged((3, 1.0), (4, 1.0), (5, 1.0))) == [[0], [0, 1]]
 
 
 def test_an_empty_page_has_no_lines():
-    assert choose([], [], np.zeros((0, 11), np.float32)) == []
+    assert chosen([], [], np.zeros((0, 11), np.float32)) == []

@@ -1,5 +1,6 @@
 """Reading with the bundle that ships: whatever form a picture comes in, the same is read."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -355,7 +356,9 @@ class TestPage:
 
     def test_the_document_has_the_published_keys(self, reader):
         document = json.loads(reader.read(written("40", "7")[0], name="marks/é.png").to_json())
-        assert list(document) == ["source", "text", "status", "lines", "model", "elapsed_ms"]
+        assert list(document) == [
+            *("source", "text", "status", "note", "lines", "model", "elapsed_ms")
+        ]
         assert document["source"] == "marks/é.png"
         assert document["model"] == Bundle.open().name
         assert document["elapsed_ms"] > 0
@@ -397,6 +400,53 @@ class TestPage:
         reader.read(picture)
         reader.read(picture, single=True)
         np.testing.assert_array_equal(picture, before)
+
+
+class TestPages:
+    @pytest.fixture
+    def scan(self, tmp_path) -> Path:
+        path = tmp_path / "scan.tif"
+        first, *others = [Image.fromarray(written(row)[0]) for row in ("407", "13", "2")]
+        first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+        return path
+
+    def test_each_page_of_a_tiff_is_a_page(self, reader, scan):
+        pages = list(reader.read_pages(scan))
+        assert [page.text for page in pages] == ["407", "13", "2"]
+        assert [page.source for page in pages] == [f"{scan}#{number}" for number in (1, 2, 3)]
+        assert reader.read(scan) == replace(pages[0], source=str(scan))
+
+    def test_a_damaged_one_says_so_and_loses_no_other(self, reader, scan):
+        content = bytearray(scan.read_bytes())
+        with Image.open(scan) as image:
+            image.seek(1)
+            start = image.tag_v2[273][0]
+        content[start : start + 30] = bytes(30)
+        first, second, third = reader.read_pages(bytes(content), name="scan")
+        assert (first.text, third.text) == ("407", "2")
+        assert (second.source, second.text, second.status) == ("scan#2", "", Status.REJECT)
+        assert "truncated or damaged" in second.note
+
+    def test_any_other_picture_is_one(self, reader):
+        picture, _ = written("407")
+        (page,) = reader.read_pages(picture, name="mine")
+        assert page == reader.read(picture, name="mine")
+        with pytest.raises(InputError):
+            list(reader.read_pages(b"no picture"))
+
+
+class TestCrowds:
+    def test_thousands_of_marks_are_not_read_and_it_is_said_why(self, reader):
+        rng = np.random.default_rng(0)
+        picture = np.full((1200, 1400), 255, np.uint8)
+        for top in range(10, 1180, 20):
+            for left in range(10, 1380, 20):
+                ends = rng.integers(0, 14, (3, 2)) + np.array([left, top])
+                cv2.polylines(picture, [ends.astype(np.int32)], isClosed=False, color=0)
+        page = reader.read(picture)
+        assert page.status is Status.REJECT
+        assert "too many marks" in page.note
+        assert len(page.text) < 40  # of some 4,000
 
 
 class TestOneLine:
@@ -452,6 +502,39 @@ class TestAnything:
                 assert digit.box.height >= 1
                 assert digit.box.right <= width
                 assert digit.box.bottom <= height
+
+    @given(
+        array=arrays.arrays(
+            st.one_of(arrays.scalar_dtypes(), arrays.unicode_string_dtypes()),
+            arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=9),
+        ),
+        single=st.booleans(),
+    )
+    @settings(max_examples=150)
+    def test_any_array_is_a_page_or_refused(self, reader, array, single):
+        """Of any dtype, shape and value: NaN, negative, complex, dates, text."""
+        for read in (
+            lambda: [reader.read(array, single=single)],
+            lambda: reader.read_digits(array),
+        ):
+            with contextlib.suppress(InputError):
+                assert all(isinstance(one, Page | Digit) for one in read())
+
+    @given(
+        content=st.one_of(
+            st.binary(max_size=200),
+            st.tuples(
+                st.sampled_from(
+                    [b"II*\0", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM"]
+                ),
+                st.binary(max_size=200),
+            ).map(b"".join),
+        )
+    )
+    @settings(max_examples=100)
+    def test_any_bytes_are_pages_or_refused(self, reader, content):
+        with contextlib.suppress(InputError):
+            assert all(isinstance(page, Page) for page in reader.read_pages(content))
 
     @given(
         images=arrays.arrays(

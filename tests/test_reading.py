@@ -106,6 +106,12 @@ class TestStatus:
         lines = (Line((digit("4", status),)) for status in statuses)
         assert page(*lines).status is worst
 
+    def test_of_a_page_that_was_not_looked_at_as_a_whole_is_reject(self):
+        for lines in ((), (line("4"),)):
+            read = dataclasses.replace(page(*lines), note="too many marks")
+            assert read.status is Status.REJECT
+            assert read.to_dict()["note"] == "too many marks"
+
     def test_is_also_its_name(self):
         assert [str(status) for status in Status] == ["ok", "review", "reject", "blank"]
         assert Status("review") is Status.REVIEW
@@ -192,6 +198,7 @@ DOCUMENT = """\
   "source": "marks/page 1 – Zoë.png",
   "text": "07",
   "status": "blank",
+  "note": "",
   "lines": [
     {
       "text": "07",
@@ -255,6 +262,7 @@ class TestDocument:
             "source": "photo.jpg",
             "text": "",
             "status": "blank",
+            "note": "",
             "lines": [],
             "model": "convnet",
             "elapsed_ms": 0.0,

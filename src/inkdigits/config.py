@@ -122,9 +122,20 @@ class DataConfig(_Section):
         low=0,
         high=1_000_000,
     )
+    crops: int = _setting(
+        0,
+        "how many crops to add that the reader cuts from synthetic pages: half show no digit",
+        low=0,
+        high=1_000_000,
+    )
     validation_share: float = _setting(
         0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
     )
+
+    @property
+    def has_nondigits(self) -> bool:
+        """Whether something is learned from that is no digit."""
+        return self.nondigits > 0 or self.crops > 0
 
 
 @dataclass(frozen=True, kw_only=True)

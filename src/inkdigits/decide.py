@@ -99,6 +99,7 @@ def decide(
     boxes: Sequence[Box],
     is_blank: NDArray[np.bool_],
     rule: Rule,
+    certainty: NDArray[np.float64] | None = None,
 ) -> list[Digit]:
     """Judge each of n pieces of ink.
 
@@ -108,12 +109,16 @@ def decide(
         boxes: n boxes in pixels of the page.
         is_blank: (n,) true where there is no ink at all.
         rule: temperature, threshold and classes.
+        certainty: (n,) from 0 to 1, how sure it is that each piece is one digit and not a part of
+            one, or two; None where there is no doubt. It lowers the confidence.
 
     Returns:
         n digits, in the same order.
     """
     judged = probabilities(logits, novelty, rule)
     of_digits, of_none = judged[:, :-1], judged[:, -1]
+    if certainty is not None:
+        of_digits = of_digits * certainty[:, None].astype(np.float32)
     best = of_digits.argmax(axis=1)
     two_best = np.partition(of_digits, -2, axis=1)[:, -2:].sum(axis=1)
     is_rejected = of_none > 0.5 if rule.rejects else two_best < _MIN_PAIR
@@ -136,30 +141,34 @@ def decide(
     return digits
 
 
-def in_company(lines: Sequence[Sequence[Digit]]) -> list[list[Digit]]:
+def in_company(lines: Sequence[Sequence[Digit]], *, is_crowded: bool = False) -> list[list[Digit]]:
     """Doubt the digits that stand among what is no digit.
 
     Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
     line a third of whose marks were rejected, and on a page half of whose marks were, nothing
-    is ok: such digits are for review.
+    is ok: such digits are for review. On a crowded page, nothing is for review: there, what is
+    not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
+        is_crowded: the page holds far more marks than a page of digits.
 
     Returns:
-        The same, some with the status ``review`` in place of ``ok``.
+        The same, some with a worse status.
     """
-    every = [digit for line in lines for digit in line]
-    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE
-    return [
-        [
-            replace(digit, status=Status.REVIEW) if digit.status is Status.OK else digit
-            for digit in line
-        ]
-        if is_page_doubtful or _share_rejected(line) >= _DOUBTFUL_LINE
-        else list(line)
-        for line in lines
-    ]
+    is_page_doubtful = (
+        _share_rejected([digit for line in lines for digit in line]) >= _DOUBTFUL_PAGE
+    )
+    company = []
+    for line in lines:
+        is_doubtful = is_page_doubtful or _share_rejected(line) >= _DOUBTFUL_LINE
+        worse = {Status.OK: Status.REVIEW} if is_doubtful else {}
+        if is_crowded:
+            worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
+        company.append(
+            [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
+        )
+    return company
 
 
 def _share_rejected(digits: Sequence[Digit]) -> float:

@@ -12,9 +12,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,9 @@ from inkdigits.decide import with_none
 from inkdigits.errors import BundleError, ExportError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
+
+if TYPE_CHECKING:
+    import keras
 
 FORMATS = ("bundle", "keras", "onnx", "saved-model", "litert", "litert-int8")
 SUFFIXES = {
@@ -60,7 +62,7 @@ class Parity(NamedTuple):
 
 
 def export(
-    model: keras.Model,
+    model: "keras.Model",
     target: str,
     path: Path,
     *,
@@ -87,18 +89,7 @@ def export(
             failed, or disagrees with Keras. Nothing is written.
         MissingExtraError: what the conversion needs is not installed.
     """
-    suffix = SUFFIXES.get(target, "")
-    if target not in FORMATS:
-        raise ExportError(f"There is no format {target!r}; choose one of {', '.join(FORMATS)}.")
-    if path.suffix != suffix:
-        raise ExportError(
-            f"The name {path.name} does not fit the format {target}; "
-            + (
-                f"it must end in {suffix}."
-                if suffix
-                else "a SavedModel is a folder, without ending."
-            )
-        )
+    check_name(target, path)
     if path.is_dir() and not (target == "saved-model" and _may_be_replaced(path)):
         raise ExportError(
             f"{path} is a folder of something else, and is left as it is. Give another name."
@@ -132,11 +123,31 @@ def export(
     return parity
 
 
+def check_name(target: str, path: Path) -> None:
+    """See whether a file may be called so; needs no Keras.
+
+    Raises:
+        ExportError: no such format, or a name that does not fit it.
+    """
+    suffix = SUFFIXES.get(target, "")
+    if target not in FORMATS:
+        raise ExportError(f"There is no format {target!r}; choose one of {', '.join(FORMATS)}.")
+    if path.suffix != suffix:
+        raise ExportError(
+            f"The name {path.name} does not fit the format {target}; "
+            + (
+                f"it must end in {suffix}."
+                if suffix
+                else "a SavedModel is a folder, without ending."
+            )
+        )
+
+
 def _may_be_replaced(folder: Path) -> bool:
     return (folder / "saved_model.pb").is_file() or not any(folder.iterdir())
 
 
-def _compare(model: keras.Model, run: _Run, ink: _Ink, labels: NDArray[np.int64]) -> Parity:
+def _compare(model: "keras.Model", run: _Run, ink: _Ink, labels: NDArray[np.int64]) -> Parity:
     framed = np.pad(ink, ((0, 0), (3, 9), (2, 30)))
     ours = np.concatenate([run(ink), run(framed)])
     kerass = np.concatenate([_predict(model)(ink), _predict(model)(framed)])
@@ -172,16 +183,18 @@ def _joined(outputs: Mapping[str, Any]) -> NDArray[np.float32]:
     return with_none(np.asarray(outputs["logits"]), np.asarray(outputs["novelty"]))
 
 
-def _predict(model: keras.Model) -> _Run:
+def _predict(model: "keras.Model") -> _Run:
     return lambda ink: _joined(model.predict(ink, batch_size=250, verbose=0))
 
 
-def _keras(model: keras.Model, part: Path) -> _Run:
+def _keras(model: "keras.Model", part: Path) -> _Run:
     model.save(part)
+    import keras
+
     return _predict(keras.saving.load_model(part))
 
 
-def _onnx(model: keras.Model, part: Path) -> _Run:
+def _onnx(model: "keras.Model", part: Path) -> _Run:
     import onnx
     import onnxruntime
 
@@ -200,7 +213,7 @@ def _onnx(model: keras.Model, part: Path) -> _Run:
     return lambda ink: with_none(*session.run(names, {"ink": ink}))
 
 
-def _bundle(model: keras.Model, part: Path, facts: Mapping[str, Any]) -> _Run:
+def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
         _onnx(model, graph)
@@ -212,7 +225,7 @@ def _bundle(model: keras.Model, part: Path, facts: Mapping[str, Any]) -> _Run:
     return lambda ink: _joined(bundle.run(ink)._asdict())
 
 
-def _saved_model(model: keras.Model, part: Path) -> _Run:
+def _saved_model(model: "keras.Model", part: Path) -> _Run:
     import tensorflow as tf
 
     model.export(part, format="tf_saved_model", verbose=False)
@@ -220,7 +233,7 @@ def _saved_model(model: keras.Model, part: Path) -> _Run:
     return lambda ink: _joined(loaded.serve(tf.constant(ink)))
 
 
-def _litert(model: keras.Model, part: Path) -> _Run:
+def _litert(model: "keras.Model", part: Path) -> _Run:
     import tensorflow as tf
 
     builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # what every runtime has
@@ -228,7 +241,7 @@ def _litert(model: keras.Model, part: Path) -> _Run:
     return _litert_run(part.read_bytes())
 
 
-def _litert_int8(model: keras.Model, part: Path, representative: _Ink) -> _Run:
+def _litert_int8(model: "keras.Model", part: Path, representative: _Ink) -> _Run:
     """Convolutions, or else dense layers, in int8, by the ranges of representative images.
 
     The canonicaliser stays in float32: its positions need more than 256 steps. So does the dense

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, probabilities
-from inkdigits.errors import BadArrayError
-from inkdigits.imaging.decode import Source, decode
+from inkdigits.errors import BadArrayError, InputError
+from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import LineAtoms, Segment, find_atoms, find_lines
 from inkdigits.lattice import choose
@@ -31,14 +31,12 @@ class Look:
         picture: (H, W) or (H, W, 3) uint8, as decoded.
         ink: (h, w) float32, what was taken for strokes.
         glyphs: (n, 28, 28) float32, what the network saw of each digit, in reading order.
-        note: why something was left out, such as too many marks; empty if nothing was.
     """
 
     page: Page
     picture: NDArray[np.uint8]
     ink: NDArray[np.float32]
     glyphs: NDArray[np.float32]
-    note: str = ""
 
 
 class Reader:
@@ -70,24 +68,71 @@ class Reader:
 
         Args:
             source: a path, the bytes of a file, an array (H, W) or (H, W, 3), or a Pillow image.
+                Of a TIFF of many pages, the first is read.
             single: the picture is one digit, so nothing is looked for.
             line: the picture is one line of digits, however uneven.
             name: what to call the picture in the reading; by default its path.
 
         Returns:
-            The page; its status is ``blank`` when there is no ink.
+            The page; its status is ``blank`` when there is no ink, and ``reject``, with a note,
+            when it holds far more marks than a page of digits.
 
         Raises:
             InputError: the picture cannot be read at all.
         """
         return self.look(source, single=single, line=line, name=name).page
 
+    def read_pages(
+        self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
+    ) -> Iterator[Page]:
+        """Read each page of a file, one at a time; same arguments as ``read``.
+
+        Yields:
+            The pages in order. Those of a TIFF that has several are called ``scan.tif#1`` and so
+            on; one of them that is damaged has the status ``reject`` and a note that says so.
+
+        Raises:
+            InputError: the file cannot be read at all.
+        """
+        for page, look in self.look_pages(source, single=single, line=line, name=name):
+            if isinstance(look, Look):
+                yield look.page
+            else:
+                yield Page(page, (), self.bundle.name, note=str(look))
+
     def look(
         self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
     ) -> Look:
         """Read one picture and keep what explains the reading; same arguments as ``read``."""
         started = time.perf_counter()
-        picture, note = decode(source), ""
+        picture = decode(source)
+        return self._look(picture, single, line, name or _name(source), started)
+
+    def look_pages(
+        self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
+    ) -> Iterator[tuple[str, Look | InputError]]:
+        """Read each page of a file as ``look`` does, one at a time; same arguments.
+
+        Yields:
+            The name of each page, and the look at it, or why this page cannot be read.
+
+        Raises:
+            InputError: the file cannot be read at all.
+        """
+        name = name or _name(source)
+        started = time.perf_counter()
+        for number, picture in decode_pages(source):
+            page = f"{name}#{number}" if number else name
+            if isinstance(picture, InputError):
+                yield page, picture
+            else:
+                yield page, self._look(picture, single, line, page, started)
+            started = time.perf_counter()
+
+    def _look(
+        self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
+    ) -> Look:
+        note, certainty = "", None
         if single:
             ink = digit_ink(picture)
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
@@ -95,35 +140,41 @@ class Reader:
         elif self.rule.rejects:
             finding = find_atoms(page_ink(picture), is_one_line=line)
             ink, note = finding.ink, finding.note
-            found, output = self._chosen(finding.lines)
+            found, output, certainty = self._chosen(finding.lines)
         else:
             ink = page_ink(picture)
             found = find_lines(ink, is_one_line=line)
             output = self._run([segment.ink for row in found for segment in row])
         boxes = [_on_page(segment.box, ink, picture) for row in found for segment in row]
         is_blank = np.zeros(len(boxes), bool)
-        digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule))
-        rows = in_company([[next(digits) for _ in row] for row in found])
+        digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule, certainty))
+        judged = [[next(digits) for _ in row] for row in found]
+        rows = in_company(judged, is_crowded=bool(note))
         lines = tuple(Line(tuple(row)) for row in rows)
         elapsed_ms = (time.perf_counter() - started) * 1000
-        page = Page(name or _name(source), lines, self.bundle.name, elapsed_ms)
-        return Look(page, picture, ink, output.glyph, note)
+        page = Page(name, lines, self.bundle.name, elapsed_ms, note)
+        return Look(page, picture, ink, output.glyph)
 
-    def _chosen(self, lines: list[LineAtoms]) -> tuple[list[list[Segment]], GraphOutput]:
-        """Let the network itself say where each digit ends: lines of segments, and their output."""
+    def _chosen(
+        self, lines: list[LineAtoms]
+    ) -> tuple[list[list[Segment]], GraphOutput, NDArray[np.float64]]:
+        """Let the network itself say where each digit ends.
+
+        Returns:
+            Lines of n segments, what the graph says of them, and (n,) how sure their cuts are.
+        """
         runs = [line.candidates() for line in lines]
         output = self._run([run.segment.ink for row in runs for run in row])
         judged = probabilities(output.logits, output.novelty, self.rule)
-        chosen = choose(lines, runs, judged)
-        found = [
-            [row[index].segment for index in path] for row, path in zip(runs, chosen, strict=True)
-        ]
-        starts = np.cumsum([0, *(len(row) for row in runs)])
-        kept = np.array(
-            [start + index for start, path in zip(starts, chosen, strict=False) for index in path],
-            np.int64,
-        )
-        return [row for row in found if row], GraphOutput(*(part[kept] for part in output))
+        found, kept, certainty, start = [], [], [], 0
+        for row, choice in zip(runs, choose(lines, runs, judged), strict=True):
+            if choice.runs:
+                found.append([row[index].segment for index in choice.runs])
+                kept += [start + index for index in choice.runs]
+                certainty += choice.certainty.tolist()
+            start += len(row)
+        chosen = np.array(kept, np.int64)
+        return found, GraphOutput(*(part[chosen] for part in output)), np.array(certainty)
 
     def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
         """Read many pictures of one digit each.

@@ -143,12 +143,14 @@ class Page:
         lines: the lines of digits, in reading order; empty when there is nothing to read.
         model: name of the bundle that read it.
         elapsed_ms: time from the picture's bytes to this reading, in milliseconds.
+        note: why part of the page was not looked at, such as too many marks; empty if all was.
     """
 
     source: str
     lines: tuple[Line, ...]
     model: str
     elapsed_ms: float = field(default=0.0, compare=False)
+    note: str = ""
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -167,16 +169,19 @@ class Page:
 
     @property
     def status(self) -> Status:
-        """The worst status of its digits; ``blank`` where there is no ink."""
+        """The worst of its digits; ``blank`` without any, ``reject`` where there is a note."""
+        if self.note:
+            return Status.REJECT
         statuses = [digit.status for digit in self.digits]
         return max(statuses, key=_WORST_LAST.__getitem__, default=Status.BLANK)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: exactly the JSON document that the design gives."""
+        """Plain data: the JSON document that the command line prints."""
         return {
             "source": self.source,
             "text": self.text,
             "status": str(self.status),
+            "note": self.note,
             "lines": [line.to_dict() for line in self.lines],
             "model": self.model,
             "elapsed_ms": round(self.elapsed_ms, 3),

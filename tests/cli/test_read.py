@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from inkdigits.bundle import Bundle, shipped_path, write_bundle
+from inkdigits.imaging.segment import find_atoms
 from inkdigits.reader import Reader
 
 
@@ -172,6 +173,64 @@ class TestDocuments:
         assert done.err == "b.png: blank: nothing that could be a digit\n"  # it has no row
 
 
+class TestPages:
+    @pytest.fixture
+    def scan(self, write, tmp_path):
+        """A TIFF of three pages."""
+        rows = {"a.png": "407", "b.png": "13", "c.png": "2"}
+        first, *others = [Image.open(write(name, row)) for name, row in rows.items()]
+        path = tmp_path / "scan.tif"
+        first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+        return path
+
+    def test_each_is_a_result(self, inkdigits, scan):
+        done = inkdigits("read", "scan.tif")
+        assert done == (0, "scan.tif#1: 407\nscan.tif#2: 13\nscan.tif#3: 2\n", "")
+        documents = json.loads(inkdigits("read", "scan.tif", "--format", "json").out)
+        assert [(one["source"], one["text"]) for one in documents] == [
+            ("scan.tif#1", "407"),
+            ("scan.tif#2", "13"),
+            ("scan.tif#3", "2"),
+        ]
+        piped = inkdigits("read", "-", stdin=scan.read_bytes())
+        assert piped.out == "-#1: 407\n-#2: 13\n-#3: 2\n"
+
+    def test_a_damaged_one_is_said_and_loses_no_other(self, inkdigits, scan):
+        content = bytearray(scan.read_bytes())
+        with Image.open(scan) as image:
+            image.seek(1)
+            start = image.tag_v2[273][0]
+        content[start : start + 30] = bytes(30)
+        scan.write_bytes(content)
+        done = inkdigits("read", "scan.tif", "--format", "jsonl")
+        assert done.code == 1
+        assert [json.loads(row)["source"] for row in done.out.splitlines()] == [
+            "scan.tif#1",
+            "scan.tif#3",
+        ]
+        assert done.err.startswith("inkdigits: scan.tif, page 2, is truncated or damaged")
+        assert done.err.count("\n") == 1
+
+    def test_each_is_shown(self, inkdigits, scan, tmp_path):
+        inkdigits("read", "scan.tif", "--show", "seen")
+        assert {path.name for path in (tmp_path / "seen").iterdir()} == {
+            f"scan-{page}-{what}.png" for page in (1, 2, 3) for what in ("page", "ink", "glyphs")
+        }
+
+
+class TestCrowds:
+    def test_it_is_said_why_little_is_read(self, inkdigits, monkeypatch, write):
+        def crowded(*args, **options):
+            return find_atoms(*args, **options)._replace(note="too many marks: 9,999")
+
+        monkeypatch.setattr("inkdigits.reader.find_atoms", crowded)
+        write("a.png", "407")
+        done = inkdigits("read", "a.png")
+        assert (done.code, done.err) == (0, "a.png: reject: too many marks: 9,999\n")
+        document = json.loads(inkdigits("read", "a.png", "--format", "json").out)
+        assert (document["status"], document["note"]) == ("reject", "too many marks: 9,999")
+
+
 class TestShow:
     def test_saves_what_was_seen_into_a_new_folder(self, inkdigits, write, tmp_path):
         write("marks.png", "407")
@@ -179,6 +238,7 @@ class TestShow:
         seen = tmp_path / "what" / "was" / "seen"
         assert sorted(path.name for path in seen.iterdir()) == [
             "marks-glyphs.png",
+            "marks-ink.png",
             "marks-page.png",
         ]
         with Image.open(seen / "marks-page.png") as drawn, Image.open("marks.png") as given:

@@ -1,6 +1,7 @@
 """`inkdigits train`, `evaluate RUN`, `export` and `models`: the whole way, in small."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ class TestUsage:
             (["--set", "epochs"], "epochs"),
             (["--set", "train.learning_rate=-1"], "train.learning_rate"),
             (["--config", "nowhere.toml"], "nowhere.toml"),
+            (["--model", "resnet9"], "'resnet9', but must be one of: mlp, convnet"),
+            (["--set", "train.model=resnet9"], "'resnet9'"),
             (["--resume", "--model", "mlp"], "--resume"),
         ],
     )
@@ -53,12 +56,26 @@ class TestUsage:
             (["run"], "--to"),
             (["run", "--to", "onnx"], "--out"),
             (["run", "--to", "pickle", "--out", "x"], "'pickle'"),
+            (["run", "--to", "onnx", "--out", "x.keras"], "must end in .onnx"),
+            (["run", "--to", "saved-model", "--out", "x.h5"], "without ending"),
         ],
     )
     def test_of_export(self, inkdigits, arguments, said):
         done = inkdigits("export", *arguments)
         assert (done.code, done.out) == (2, "")
         assert said in done.message
+
+    def test_is_refused_before_keras_is_imported(self, process):
+        """Importing it takes seconds, and all that was typed is a wrong name."""
+        python = f"{sys.executable!r} -c 'import sys; from inkdigits.cli.main import main"
+        end = 'finally: sys.exit(42 if {"keras", "tensorflow"} & set(sys.modules) else 2)'
+        for arguments in (
+            ["train", "--out", "run", "--model", "resnet9"],
+            ["export", "run", "--to", "onnx", "--out", "x.keras"],
+        ):
+            words = ", ".join(f'"{word}"' for word in ("inkdigits", *arguments))
+            done = process(f"{python}\nsys.argv = [{words}]\ntry: main()\n{end}'")
+            assert done.code == 2, done.err
 
 
 @pytest.mark.slow
@@ -96,13 +113,6 @@ class TestWholeWay:
         read = inkdigits("read", "page.png", "--bundle", "mine.digits", "--format", "json")
         assert read.code == 0
         assert json.loads(read.out)["model"] == "mine"
-
-    def test_a_network_that_is_none(self, inkdigits, tmp_path):
-        done = inkdigits("train", "--out", "run", "--model", "resnet9", "--data", "synthetic")
-        assert (done.code, done.out) == (2, "")
-        assert "resnet9" in done.err
-        assert "convnet" in done.err
-        assert not (tmp_path / "run").exists()
 
     def test_a_run_that_is_none(self, inkdigits, tmp_path):
         (tmp_path / "empty").mkdir()

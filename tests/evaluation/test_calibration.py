@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from inkdigits.errors import BadArrayError, ConfigError
 from inkdigits.evaluation.calibration import (
     DialSetting,
+    clopper_pearson_interval,
     clopper_pearson_upper,
     fit_dial,
     fit_temperature,
@@ -79,6 +80,12 @@ def test_temperature_of_nonsense_is_an_error(logits: Any, labels: Any) -> None:
 def test_the_bound_agrees_with_scipy(errors: int, count: int, confidence: float) -> None:
     expected = scipy.stats.beta.ppf(confidence, errors + 1, count - errors)
     assert clopper_pearson_upper(errors, count, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("errors", "count"), [(0, 50), (6, 9676), (42, 9945), (50, 50)])
+def test_the_interval_agrees_with_scipy(errors: int, count: int) -> None:
+    expected = scipy.stats.binomtest(errors, count).proportion_ci(method="exact")
+    assert clopper_pearson_interval(errors, count) == pytest.approx(tuple(expected), rel=1e-6)
 
 
 def test_the_bound_when_all_are_wrong() -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from inkdigits.config import AugmentConfig
+from inkdigits.config import Config
 from inkdigits.errors import BadArrayError, ConfigError
 from inkdigits.evaluation.corruption import FAMILIES, SEVERITIES, corrupt, robustness
 from inkdigits.synthesis.strokes import synthetic_digits
@@ -73,7 +73,11 @@ def test_what_is_known_of_some():
 
 
 def test_names():
-    known = {field.name for field in dataclasses.fields(AugmentConfig)}
+    known = {
+        f"{section.name}.{field.name}"
+        for section in dataclasses.fields(Config)
+        for field in dataclasses.fields(section.default)
+    }
     for name, family in FAMILIES.items():
         assert set(family.fields) <= known
         assert name.lower().replace(" ", "_") not in MNIST_C
@@ -88,13 +92,18 @@ def test_robustness_counts(images):
         is_ok = np.arange(len(pictures)) >= 5
         return values, is_ok
 
-    rows = robustness(images, labels, reads, augment={"shear": 0.2, "pen_width": 0.0})
+    config = {"augment": {"shear": 0.2, "pen_width": 0.0}, "data": {}}
+    rows = robustness(images, labels, reads, config=config)
     assert [(row.family, row.severity) for row in rows] == [
         (family, severity) for family in FAMILIES for severity in SEVERITIES
     ]
     assert {(row.count, row.correct, row.ok, row.ok_wrong) for row in rows} == {(40, 32, 35, 3)}
     assert {row.family for row in rows if row.is_trained_on} == {"slant"}
     assert rows[0].to_dict()["severity"] == "mild"
+    with_crops = robustness(images, labels, reads, config={"data": {"crops": 9}})
+    families = {row.family for row in with_crops if row.is_trained_on}
+    assert {"defocus", "JPEG", "neighbour"} <= families
+    assert "jagged" not in families
 
 
 def test_what_is_refused(images):

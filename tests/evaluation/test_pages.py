@@ -185,14 +185,14 @@ def test_totals_and_shares():
     assert plain["share_of_lines_right"] == 1 / 3
     assert plain["share_of_pages_right"] == 0
     assert plain["invented"] == 2
-    assert [figure.share for figure in figures(metrics)][:2] == ["28.57%", "33.33%"]
+    assert [figure.value for figure in figures(metrics)][:2] == ["28.57%", "33.33%"]
 
 
 def test_what_is_undefined_is_said_so():
     nothing = total([])
     assert math.isnan(nothing.digit_error_rate)
     assert nothing.to_dict()["coverage"] is None
-    assert {figure.share for figure in figures(nothing)} == {"–"}
+    assert {figure.value for figure in figures(nothing)} == {"–"}
 
 
 def test_a_text_of_thousands_of_digits_is_scored():

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from inkdigits.errors import BadArrayError, MissingExtraError, RunError
+from inkdigits.evaluation.corruption import SEVERITIES, Robustness
 from inkdigits.evaluation.metrics import measure
 from inkdigits.evaluation.report import FILES, write_report
 
@@ -79,6 +80,24 @@ def test_the_json_is_that_of_the_metrics(written: tuple[Path, Any]) -> None:
     folder, content = written
     plain = json.loads((folder / "metrics.json").read_text())
     assert plain == content["metrics"].to_dict()
+
+
+def test_spoiled_digits_have_a_table_that_says_what_was_trained_on(tmp_path: Path) -> None:
+    counts = {"count": 100, "correct": 90, "ok": 80, "ok_wrong": 2}
+    rows = [
+        Robustness(family=family, severity=severity, is_trained_on=family == "JPEG", **counts)
+        for family in ("JPEG", "gaps")
+        for severity in SEVERITIES
+    ]
+    write_report(tmp_path, **some_digits(30, 3), robustness=rows)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    Outline(page)
+    right, ok, wrong = (" · ".join([share] * 3) for share in ("90.00%", "80.00%", "2.50%"))
+    for family, answer in (("JPEG", "yes"), ("gaps", "no")):
+        cells = "".join(f"<td>{cell}</td>" for cell in (answer, right, ok, wrong))
+        assert f'<th scope="row">{family}</th>{cells}' in page
+    plain = json.loads((tmp_path / "metrics.json").read_text())
+    assert plain["corruptions"] == [row.to_dict() for row in rows]
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(written: tuple[Path, Any]) -> None:

@@ -373,23 +373,73 @@ def test_each_page_of_a_tiff(tmp_path: Path, mode: str) -> None:
     path.write_bytes(content)
     for source in (content, path, str(path)):
         pages = list(decode_pages(source))
-        assert [page.shape[:2] for page in pages] == [(5, 9), (5, 10), (5, 11)]
-        assert [int(page.min()) for page in pages] == [0, 255, 0]
-        np.testing.assert_array_equal(pages[0], decode(source))
+        assert [page.number for page in pages] == [1, 2, 3]
+        pixels = [page.pixels for page in pages]
+        assert [page.shape[:2] for page in pixels] == [(5, 9), (5, 10), (5, 11)]
+        assert [int(page.min()) for page in pixels] == [0, 255, 0]
+        np.testing.assert_array_equal(pixels[0], decode(source))
 
 
-def test_what_is_no_tiff_has_one_page() -> None:
+def test_each_page_is_turned_upright_by_itself() -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    pages = [Image.new("L", (9, 5)), Image.new("L", (9, 5)), Image.new("L", (9, 5))]
+    pages[1].encoderinfo = {"exif": turned}
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert [page.pixels.shape for page in decode_pages(data)] == [(5, 9), (9, 5), (5, 9)]
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+def test_a_thumbnail_or_mask_in_a_tiff_is_no_page(kind: int) -> None:
+    pages = [Image.new("L", (9 + index, 5)) for index in range(3)]
+    pages[1].encoderinfo = {"tiffinfo": {254: kind}}
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert [page.pixels.shape for page in decode_pages(data)] == [(5, 9), (5, 11)]
+
+
+def test_what_has_no_pages_is_one() -> None:
     picture = np.arange(60, dtype=np.uint8).reshape(6, 10)
-    (page,) = decode_pages(picture)
-    np.testing.assert_array_equal(page, picture)
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    (page,) = decode_pages(file.getvalue())
-    np.testing.assert_array_equal(page, picture)
+    one = encoded(Image.fromarray(picture), "PNG"), encoded(Image.fromarray(picture), "TIFF")
+    for source in (picture, *one):
+        ((number, page),) = decode_pages(source)
+        assert number == 0
+        np.testing.assert_array_equal(page, picture)
+
+
+def test_a_damaged_page_does_not_lose_the_others(tmp_path: Path) -> None:
+    content = bytearray(fax(3))
+    with Image.open(io.BytesIO(content)) as image:
+        image.seek(1)
+        start = image.tag_v2[273][0]
+    content[start : start + 30] = bytes(30)
+    path = tmp_path / "fax.tif"
+    path.write_bytes(content)
+    first, second, third = decode_pages(path)
+    assert first.pixels.shape == third.pixels.shape == (50, 60)
+    assert isinstance(second.pixels, UnreadableImageError)
+    assert "fax.tif, page 2, is truncated or damaged" in str(second.pixels)
+
+
+def test_the_pages_before_a_break_are_read() -> None:
+    content = fax(4)
+    *whole, last = decode_pages(content[: len(content) * 3 // 5])
+    assert [page.pixels.shape for page in whole] == [(50, 60)] * 2
+    assert isinstance(last.pixels, UnreadableImageError)
+
+
+def fax(num_pages: int) -> bytes:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 2, (num_pages, 50, 60)).astype(bool)
+    first, *others = [Image.fromarray(page) for page in noise]
+    return encoded(first, "TIFF", save_all=True, append_images=others, compression="group4")
 
 
 def test_pages_that_cannot_be_read() -> None:
     with pytest.raises(UnreadableImageError):
-        list(decode_pages(tiff(0, 255)[:60]))
+        list(decode_pages(tiff(0)[:60]))
     with pytest.raises(MissingInputError):
         list(decode_pages("nowhere.tif"))
+    with pytest.raises(MissingInputError, match="folder"):
+        list(decode_pages("."))
+    with pytest.raises(ImageTooLargeError):
+        list(decode_pages(tiff(0), max_pixels=44))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from inkdigits.errors import InkdigitsError
 from inkdigits.imaging.decode import decode
-from inkdigits.imaging.draw import COLOURS, draw_glyphs, draw_page, save_png
+from inkdigits.imaging.draw import COLOURS, draw_glyphs, draw_ink, draw_page, save_png
 from inkdigits.reading import Box, Digit, Line, Page, Status
 
 BOX = Box(100, 150, 60, 90)
@@ -80,7 +80,7 @@ def test_a_page_without_digits_is_its_picture() -> None:
 
 def test_glyphs_are_shown_enlarged() -> None:
     glyphs = np.random.default_rng(0).random((13, 28, 28)).astype(np.float32)
-    sheet = draw_glyphs(glyphs, [f"{index} 99.9 %" for index in range(13)])
+    sheet = draw_glyphs(glyphs, [f"{index} 99.9 %" for index in range(13)], [Status.OK] * 13)
     assert sheet.dtype == np.uint8
     top, left = 4, 4
     shown = sheet[top : top + 112 : 4, left : left + 112 : 4, 0]
@@ -88,12 +88,24 @@ def test_glyphs_are_shown_enlarged() -> None:
     assert sheet.shape[1] > 10 * 112
 
 
+def test_glyphs_are_framed_in_the_colour_of_their_status() -> None:
+    for status, colour in COLOURS.items():
+        sheet = draw_glyphs(np.zeros((1, 28, 28), np.float32), ["7"], [status])
+        assert has_colour(sheet, colour)
+
+
+def test_ink_is_shown_black_on_white() -> None:
+    ink = np.array([[0, 0.5, 1], [np.nan, -1, 2]], np.float32)
+    assert draw_ink(ink).tolist() == [[255, 128, 0], [255, 255, 0]]
+
+
 def test_glyphs_of_any_number_and_caption() -> None:
     for num in (0, 1, 10, 11):
-        sheet = draw_glyphs(np.zeros((num, 28, 28), np.float32), ["größe → ½"] * num)
+        glyphs = np.zeros((num, 28, 28), np.float32)
+        sheet = draw_glyphs(glyphs, ["größe → ½"] * num, [Status.OK] * num)
         assert sheet.ndim == 3
     with pytest.raises(ValueError, match="zip"):
-        draw_glyphs(np.zeros((2, 28, 28), np.float32), ["one"])
+        draw_glyphs(np.zeros((2, 28, 28), np.float32), ["one"], [Status.OK])
 
 
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3)])

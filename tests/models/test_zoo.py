@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inkdigits.config import AugmentConfig
 from inkdigits.errors import ConfigError
-from inkdigits.models import zoo
+from inkdigits.models import NAMES, zoo
 from inkdigits.models.canonical import Canonical
 from inkdigits.synthesis.strokes import synthetic_digits
 
@@ -23,6 +23,10 @@ MULTIPLY_ADDS = {
     + 7 * 7 * 9 * 64 * 80
     + 3920 * 10,
 }
+
+
+def test_the_names_that_are_known_without_keras():
+    assert tuple(zoo.NETWORKS) == NAMES
 
 
 @pytest.fixture(scope="module")

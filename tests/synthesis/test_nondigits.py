@@ -10,6 +10,7 @@ from inkdigits.synthesis.nondigits import (
     cut_and_joined,
     labelled_nondigits,
     synthetic_nondigits,
+    turned,
 )
 from inkdigits.synthesis.strokes import ink_box, paint_strokes, sample_hand, write_skeleton
 
@@ -182,3 +183,30 @@ class TestCutAndJoined:
             cut_and_joined(images[:0], labels[:0], 1, seed=0)
         with pytest.raises(ValueError, match="hardly any ink"):
             cut_and_joined(np.zeros((3, 28, 28), np.uint8), labels[:3], 1, seed=0)
+
+
+class TestTurned:
+    def test_each_is_a_digit_mirrored_or_turned(
+        self, digits: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        images, labels = digits
+        given = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+        seen = set()
+        for image in turned(images, labels, 200, seed=1):
+            ways = [np.rot90(image, turn) for turn in (1, 2, 3)]
+            ways += [np.fliplr(image), np.flipud(image)]
+            came_from = {given.get(np.ascontiguousarray(way).tobytes()) for way in ways} - {None}
+            assert came_from
+            assert not came_from & {0, 1, 8}  # they would stay what they are
+            seen |= came_from
+        assert seen == {2, 3, 4, 5, 6, 7, 9}
+
+    def test_same_seed_same_pictures(self, digits: tuple[np.ndarray, np.ndarray]) -> None:
+        assert np.array_equal(turned(*digits, 40, seed=3), turned(*digits, 40, seed=3))
+        assert not np.array_equal(turned(*digits, 40, seed=3), turned(*digits, 40, seed=4))
+
+    def test_digits_missing(self, digits: tuple[np.ndarray, np.ndarray]) -> None:
+        images, labels = digits
+        zeros = labels == 0
+        with pytest.raises(ValueError, match="every class"):
+            turned(images[zeros], labels[zeros], 5, seed=1)

@@ -139,3 +139,20 @@ class TestSyntheticPage:
         only = pool[1] == 4
         with pytest.raises(ValueError, match="no image of"):
             synthetic_page(rng, digits=(pool[0][only], pool[1][only]))
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_owners_stand_in_their_boxes(self, seed: int) -> None:
+        page = synthetic_page(np.random.default_rng(seed))
+        boxes = [box for line in page.boxes for box in line]
+        assert page.owners.shape == page.picture.shape[:2]
+        assert set(np.unique(page.owners)) <= set(range(len(boxes) + 1))
+        for number, box in enumerate(boxes, start=1):
+            rows, columns = np.nonzero(page.owners == number)
+            assert len(rows)
+            inside = (
+                (rows >= box.y - 2)
+                & (rows < box.bottom + 2)
+                & (columns >= box.x - 2)
+                & (columns < box.right + 2)
+            )
+            assert inside.mean() > 0.97

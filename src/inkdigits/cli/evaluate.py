@@ -80,6 +80,7 @@ def evaluate(
     metrics = measure(probabilities, images.labels)
     if metrics.count != len(images):
         raise DataError(f"{metrics.count} of {len(images)} images were scored; expected all.")
+    spoiled = _robustness(_reader(what), images) if corruptions else []
     if report is not None:
         from inkdigits.evaluation.report import write_report
 
@@ -91,8 +92,8 @@ def evaluate(
             labels=images.labels,
             images=images.images,
             facts={"read by": str(what), "images": f"{images.name}, {len(images):,}"},
+            robustness=spoiled,
         )
-    spoiled = _robustness(_reader(what), images) if corruptions else []
     if as_json:
         rows = {"corruptions": [row.to_dict() for row in spoiled]} if corruptions else {}
         print(json.dumps(metrics.to_dict() | rows, indent=2))
@@ -167,8 +168,7 @@ def _robustness(reader: "Reader", images: "LabelledImages") -> "list[Robustness]
     chosen = images.take(
         np.linspace(0, len(images) - 1, min(len(images), _NUM_CORRUPTED)).astype(int)
     )
-    augment = training.get("config", {}).get("augment", {})
-    return robustness(chosen.images, chosen.labels, read, augment=augment)
+    return robustness(chosen.images, chosen.labels, read, config=training.get("config", {}))
 
 
 def _print_robustness(rows: "list[Robustness]") -> None:

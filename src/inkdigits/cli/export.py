@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inkdigits.cli.common import DataDir, extra
+from inkdigits.errors import ExportError
 
 
 class Target(StrEnum):
@@ -35,8 +36,14 @@ def export(
     It is loaded again and compared with Keras on up to 1,000 validation images of the run; one
     that disagrees is not written.
     """
+    from inkdigits.export import check_name
+    from inkdigits.export import export as export_model
+
+    try:
+        check_name(to.value, out)
+    except ExportError as error:
+        raise typer.BadParameter(str(error)) from error
     with extra("train", "Exporting"):
-        from inkdigits.export import export as export_model
         from inkdigits.training.fit import describe, validation_images
         from inkdigits.training.run import Run
     opened = Run.open(run)

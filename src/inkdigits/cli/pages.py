@@ -133,7 +133,8 @@ def _wrong_glyphs(labelled: "LabelledPage", look: "Look") -> bytes | None:
         wrong.append(index)
         was = f"is {truth}" if truth else "invented" if is_read else "rejected"
         captions.append(f"{digit.value} {digit.confidence:.0%} {was}")
-    return _jpeg(draw_glyphs(look.glyphs[wrong], captions)) if wrong else None
+    statuses = [look.page.digits[index].status for index in wrong]
+    return _jpeg(draw_glyphs(look.glyphs[wrong], captions, statuses)) if wrong else None
 
 
 def _jpeg(picture: "NDArray[np.uint8]") -> bytes:

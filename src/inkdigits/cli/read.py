@@ -7,17 +7,17 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inkdigits.cli.common import check_folder, say
 from inkdigits.decide import DEFAULT_MAX_ERROR
 from inkdigits.errors import InputError
-from inkdigits.reading import Page, Status
+from inkdigits.reading import Alternative, Digit, Page, Status
 
 if TYPE_CHECKING:
-    from inkdigits.reader import Look
+    from inkdigits.reader import Look, Reader
 
 _STDIN = Path("-")
 
@@ -55,7 +55,8 @@ def read(
     show: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Save each page with boxes and values, and what the network saw."
+            metavar="DIR",
+            help="Save each page with boxes and values, its ink, and what the network saw.",
         ),
     ] = None,
     bundle: Annotated[
@@ -80,58 +81,57 @@ def read(
 
     reader = Reader(bundle, max_error=max_error)
     failed: list[InputError] = []
-    pages: list[Page] = []
+    documents: list[dict[str, Any]] = []
     show_names: set[str] = set()
     if show is not None:
         check_folder(show, "--show")
     if format is Format.CSV:
         _print_csv_header()
-    for path in _expanded(pictures, failed):
-        try:
-            source = sys.stdin.buffer.read() if path == _STDIN else path
-            look = reader.look(source, single=single, line=line, name=str(path))
-        except InputError as error:
-            say(error)
-            failed.append(error)
+    is_one = False
+    for path, name, look in _looks(reader, pictures, single=single, line=line):
+        if isinstance(look, InputError):
+            say(look)
+            failed.append(look)
             continue
         page = look.page
-        if look.note:
-            print(f"{page.source}: {look.note}", file=sys.stderr)
+        is_one = [name] == [str(given) for given in pictures]  # no folder, and no page of several
         if format is Format.JSON:
-            pages.append(page)
+            documents.append(page.to_dict())
         elif format is Format.JSONL:
             print(page.to_json(), flush=True)
         elif format is Format.CSV:
             _print_csv(page)
         else:
-            _print_text(
-                page, Status(min_status.value), many=len(pictures) > 1 or path != pictures[0]
-            )
+            _print_text(page, Status(min_status.value), many=not is_one)
         if format in (Format.TEXT, Format.CSV) and page.status is not Status.OK:
             print(f"{page.source}: {_remark(page)}", file=sys.stderr)
         if show is not None:
-            _save(look, show, _unused(path.stem if path != _STDIN else "stdin", show_names))
-    if format is Format.JSON and (pages or not failed):
-        documents = [page.to_dict() for page in pages]
-        one = len(pictures) == 1 and not pictures[0].is_dir()
-        print(json.dumps(documents[0] if one else documents, indent=2, ensure_ascii=False))
+            stem = path.stem if path != _STDIN else "stdin"
+            _save(look, show, _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names))
+    if format is Format.JSON and (documents or not failed):
+        print(json.dumps(documents[0] if is_one else documents, indent=2, ensure_ascii=False))
     if failed:
         raise typer.Exit(1)
 
 
-def _expanded(pictures: list[Path], failed: list[InputError]) -> Iterator[Path]:
-    """Files as they are, folders as their pictures; what is missing is said and left out."""
+def _looks(
+    reader: "Reader", pictures: list[Path], *, single: bool, line: bool
+) -> "Iterator[tuple[Path, str, Look | InputError]]":
+    """Each page of each picture of each folder: its file, its name, and the look at it."""
     from inkdigits.imaging.decode import image_files
 
-    for path in pictures:
-        if path == _STDIN:
-            yield path
-            continue
+    for given in pictures:
         try:
-            yield from image_files(path)
+            for path in [given] if given == _STDIN else image_files(given):
+                try:
+                    source = sys.stdin.buffer.read() if path == _STDIN else path
+                    pages = reader.look_pages(source, single=single, line=line, name=str(path))
+                    for name, look in pages:
+                        yield path, name, look
+                except InputError as error:
+                    yield path, str(path), error
         except InputError as error:
-            say(error)
-            failed.append(error)
+            yield given, str(given), error
 
 
 def _print_text(page: Page, worst: Status, *, many: bool) -> None:
@@ -149,6 +149,7 @@ def _remark(page: Page) -> str:
     parts = [
         f"not sure of {not_sure} of {count} digits" if not_sure else "",
         f"{rejected} of {count} marks are no digits" if rejected else "",
+        page.note,
     ]
     return f"{page.status}: {', '.join(part for part in parts if part)}"
 
@@ -175,14 +176,26 @@ def _print_csv(page: Page) -> None:
 
 
 def _save(look: "Look", folder: Path, name: str) -> None:
-    from inkdigits.imaging.draw import draw_glyphs, draw_page, save_png
+    from inkdigits.imaging.draw import draw_glyphs, draw_ink, draw_page, save_png
 
     save_png(folder / f"{name}-page.png", draw_page(look.picture, look.page))
-    captions = [
-        f"{digit.value} {digit.confidence:.0%} {digit.status}" for digit in look.page.digits
-    ]
-    if captions:
-        save_png(folder / f"{name}-glyphs.png", draw_glyphs(look.glyphs, captions))
+    save_png(folder / f"{name}-ink.png", draw_ink(look.ink))
+    if digits := look.page.digits:
+        captions, statuses = [_caption(digit) for digit in digits], [d.status for d in digits]
+        save_png(folder / f"{name}-glyphs.png", draw_glyphs(look.glyphs, captions, statuses))
+
+
+def _caption(digit: Digit) -> str:
+    """What it was taken for, and where that is not sure, what else it could be."""
+    none = Alternative("no digit", 1 - sum(digit.probabilities))
+    best = Alternative(digit.value, digit.confidence)
+    if digit.status is Status.OK:
+        guesses = [best]
+    elif digit.status is Status.REJECT:
+        guesses = [none]
+    else:
+        guesses = [best, max([none, *digit.alternatives], key=lambda other: other.confidence)]
+    return " or ".join(f"{value} {confidence:.0%}" for value, confidence in guesses)
 
 
 def _unused(name: str, taken: set[str]) -> str:

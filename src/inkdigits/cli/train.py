@@ -45,12 +45,17 @@ def train(
             "so --model, --data, --config and --set cannot change it. Leave them out."
         )
     from inkdigits.config import Config
+    from inkdigits.models import NAMES
 
     wanted = Config.load(config, settings or [])
     if model is not None:
         wanted = wanted.replace(train={"model": model})
     if data is not None:
         wanted = wanted.replace(data={"source": data})
+    if wanted.train.model not in NAMES:
+        raise ConfigError(
+            f"train.model is {wanted.train.model!r}, but must be one of: {', '.join(NAMES)}."
+        )
     with extra("train", "Training"):
         from rich.console import Console
 

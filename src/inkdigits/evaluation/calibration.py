@@ -129,6 +129,17 @@ def clopper_pearson_upper(errors: int, count: int, confidence: float = 0.95) -> 
     return high
 
 
+def clopper_pearson_interval(
+    errors: int, count: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """The exact two-sided interval of an error rate; arguments as for the upper bound."""
+    one_sided = (1 + confidence) / 2
+    return (
+        1 - clopper_pearson_upper(count - errors, count, one_sided),
+        clopper_pearson_upper(errors, count, one_sided),
+    )
+
+
 def fit_dial(
     confidence: ArrayLike, correct: ArrayLike, max_errors: Sequence[float] = MAX_ERRORS
 ) -> list[DialSetting]:

@@ -31,7 +31,7 @@ class Family(NamedTuple):
     Attributes:
         change: what happens to one image, at an amount.
         amounts: one for each severity.
-        fields: fields of ``AugmentConfig`` that change training images in the same way.
+        fields: those of the configuration that put images changed in the same way into a training.
     """
 
     change: Change
@@ -108,7 +108,7 @@ def robustness(
     labels: NDArray[np.int64],
     read: ReadImages,
     *,
-    augment: Mapping[str, Any],
+    config: Mapping[str, Mapping[str, Any]],
     seed: int = 0,
 ) -> list[Robustness]:
     """Read the same digits spoiled in every way.
@@ -117,7 +117,7 @@ def robustness(
         images: (n, H, W) uint8, 255 is ink.
         labels: (n,) the true classes.
         read: gives the class of each of n images, and whether its status is ``ok``.
-        augment: the values of ``AugmentConfig`` that the reader was trained with.
+        config: the configuration that the reader was trained with, as plain values.
         seed: of what is drawn at random.
 
     Returns:
@@ -125,7 +125,8 @@ def robustness(
     """
     rows = []
     for family, (_, _, fields) in FAMILIES.items():
-        is_trained_on = any(augment.get(field) for field in fields)
+        places = (field.split(".") for field in fields)
+        is_trained_on = any(config.get(section, {}).get(name) for section, name in places)
         for severity, name in enumerate(SEVERITIES):
             values, is_ok = read(corrupt(images, family, severity, seed))
             is_right = values == labels
@@ -259,21 +260,22 @@ def _stretched(ink: Ink, amount: float, rng: np.random.Generator) -> Ink:
     return _warped(ink, np.diag(scale if rng.random() < 0.5 else scale[::-1]))
 
 
+_CROPS = "data.crops"  # of photographed pages: all that pens, rulings, neighbours and cameras do
 FAMILIES: dict[str, Family] = {
-    "thick pen": Family(_thicker, (0.75, 1.25, 1.75), ("pen_width",)),
-    "thin pen": Family(_thinner, (0.4, 0.6, 0.75), ("pen_width",)),
-    "gaps": Family(_gaps, (1.0, 1.8, 2.6)),
+    "thick pen": Family(_thicker, (0.75, 1.25, 1.75), ("augment.pen_width", _CROPS)),
+    "thin pen": Family(_thinner, (0.4, 0.6, 0.75), ("augment.pen_width", _CROPS)),
+    "gaps": Family(_gaps, (1.0, 1.8, 2.6), (_CROPS,)),
     "fading ink": Family(_fading, (0.6, 0.8, 0.95)),
-    "pale": Family(_pale, (0.7, 0.85, 0.93)),
-    "ruled line": Family(_ruled, (0.8, 1.4, 2.0)),
-    "neighbour": Family(_neighbour, (0.06, 0.1, 0.14)),
-    "defocus": Family(_defocus, (1.0, 1.6, 2.2)),
-    "few pixels": Family(_few_pixels, (14, 10, 8)),
+    "pale": Family(_pale, (0.7, 0.85, 0.93), (_CROPS,)),
+    "ruled line": Family(_ruled, (0.8, 1.4, 2.0), (_CROPS,)),
+    "neighbour": Family(_neighbour, (0.06, 0.1, 0.14), (_CROPS,)),
+    "defocus": Family(_defocus, (1.0, 1.6, 2.2), (_CROPS,)),
+    "few pixels": Family(_few_pixels, (14, 10, 8), (_CROPS,)),
     "jagged": Family(_jagged, (20, 14, 11)),
-    "JPEG": Family(_jpeg, (10, 4, 1)),
-    "rotation": Family(_rotated, (12, 22, 32), ("rotation_deg",)),
-    "slant": Family(_slanted, (0.25, 0.45, 0.65), ("shear",)),
-    "stretch": Family(_stretched, (1.3, 1.6, 2.0), ("aspect",)),
+    "JPEG": Family(_jpeg, (10, 4, 1), (_CROPS,)),
+    "rotation": Family(_rotated, (12, 22, 32), ("augment.rotation_deg", _CROPS)),
+    "slant": Family(_slanted, (0.25, 0.45, 0.65), ("augment.shear",)),
+    "stretch": Family(_stretched, (1.3, 1.6, 2.0), ("augment.aspect",)),
 }
 
 

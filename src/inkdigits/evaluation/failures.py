@@ -4,10 +4,10 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 from inkdigits.errors import RunError
+from inkdigits.evaluation.html import page
 from inkdigits.evaluation.pages import PageMetrics, figures
 from inkdigits.files import write_text
 
@@ -62,14 +62,14 @@ def write_failures(
     Raises:
         RunError: the folder cannot be written.
     """
-    text = _PAGE.format(
-        title=escape(title),
-        style=_style() + _MORE_STYLE,
+    text = page(
+        title=title,
         lead=f"{len(failures):,} of {metrics.pages + metrics.empty_pages:,} pages "
         "were not read exactly.",
-        figures="\n".join(_figure(*row) for row in figures(metrics)),
-        failures="\n".join(map(_failure, failures)),
-        facts="\n".join(_row(name, value) for name, value in facts.items()),
+        figures=[figure._replace(name=figure.name.capitalize()) for figure in figures(metrics)],
+        body="\n".join([*map(_failure, failures), _LEGEND]),
+        facts=facts,
+        style=_STYLE,
     )
     try:
         write_text(folder / FILE, text)
@@ -79,13 +79,6 @@ def write_failures(
             "Give a folder that can be written, or a new one, with --report."
         ) from error
     return folder / FILE
-
-
-def _figure(name: str, share: str, note: str) -> str:
-    return (
-        f'<div><dt>{name.capitalize()}</dt><dd class="value">{share}</dd>'
-        f'<dd class="note">{note}</dd></div>'
-    )
 
 
 def _failure(failure: Failure) -> str:
@@ -118,17 +111,7 @@ def _picture(jpeg: bytes | None, alternative: str) -> str:
     return f'<img src="data:image/jpeg;base64,{content}" alt="{escape(alternative)}">'
 
 
-def _row(name: str, value: str) -> str:
-    return f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
-
-
-def _style() -> str:
-    """The look of the report on single digits."""
-    report = files("inkdigits.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    return report.partition("<style>")[2].partition("</style>")[0]
-
-
-_MORE_STYLE = """\
+_STYLE = """\
 img { width: auto; max-width: 100%; margin: 1rem 0; }
 .lines { display: flex; flex-wrap: wrap; gap: 1rem; }
 .lines figure { margin: 0; padding: 0.6rem 0.9rem; border-radius: 0.6rem;
@@ -136,39 +119,11 @@ img { width: auto; max-width: 100%; margin: 1rem 0; }
 .lines figcaption { color: var(--muted); font-size: 0.85rem; }
 .lines pre { margin: 0; font: 1.05rem/1.5 ui-monospace, monospace; }
 h2 { overflow-wrap: anywhere; }
+.legend { margin-top: 3.5rem; }
 """
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<p class="lead">{lead}</p>
-
-<dl class="figures">
-{figures}
-</dl>
-
-{failures}
-
-<h2>How this came about</h2>
-<p>The digit error rate is the edit distance between the digits of a page and those read, for each
-true digit. In the pictures blue is ok, orange with ? is left to a person, and purple with x was
-rejected. Under “sure”, ? stands for a digit that is not ok.</p>
-<table class="facts"><tbody>
-{facts}
-</tbody></table>
-</main>
-</body>
-</html>
+_LEGEND = """\
+<p class="legend">The digit error rate is the edit distance between the digits of a page and those
+read, for each true digit. In the pictures blue is ok, orange with ? is left to a person, and purple
+with x was rejected. Under “sure”, ? stands for a digit that is not ok.</p>
 """

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inkdigits.errors import CorruptDataError, MissingDataError
+from inkdigits.evaluation.html import Figure
 from inkdigits.reading import Status
 
 ReadDigit = tuple[str, str]  # value and status
@@ -110,14 +111,6 @@ class PageMetrics:
             **asdict(self),
             **{name: None if math.isnan(value) else value for name, value in shares.items()},
         }
-
-
-class Figure(NamedTuple):
-    """One share, for people."""
-
-    name: str
-    share: str
-    note: str  # the counts behind it
 
 
 def figures(metrics: PageMetrics) -> list[Figure]:

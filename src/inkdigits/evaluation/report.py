@@ -4,18 +4,18 @@ import base64
 import json
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inkdigits.errors import BadArrayError, MissingExtraError, RunError
+from inkdigits.evaluation.corruption import Robustness
+from inkdigits.evaluation.html import Figure, page, row, template
 from inkdigits.evaluation.metrics import (
     Floats,
     Ints,
@@ -50,6 +50,7 @@ def write_report(
     labels: ArrayLike,
     images: ArrayLike,
     facts: Mapping[str, str],
+    robustness: Sequence[Robustness] = (),
 ) -> Path:
     """Write ``report.html``, its four pictures as PNG, and ``metrics.json`` into a folder.
 
@@ -64,6 +65,7 @@ def write_report(
         labels: (digits,) whole numbers.
         images: (digits, H, W) ink, uint8 with 255 or floats with 1 as full ink.
         facts: what made these figures, such as the model and the data; plain text.
+        robustness: how spoiled digits were read, if that was tried.
 
     Returns:
         the path of ``report.html``.
@@ -96,9 +98,13 @@ def write_report(
 
     alternatives = _alternatives(metrics, misread)
     pictures = {name: _picture(light[name], dark[name], alternatives[name]) for name in draw}
+    html = _page(title, metrics, len(misread), facts, pictures, robustness)
+    plain = metrics.to_dict()
+    if robustness:
+        plain["corruptions"] = [row.to_dict() for row in robustness]
     contents = {
-        "report.html": _page(title, metrics, len(misread), facts, pictures).encode(),
-        "metrics.json": (json.dumps(metrics.to_dict(), indent=2) + "\n").encode(),
+        "report.html": html.encode(),
+        "metrics.json": (json.dumps(plain, indent=2) + "\n").encode(),
         **{f"{name}.png": png for name, png in light.items()},
     }
     try:
@@ -214,51 +220,66 @@ def _page(
     num_shown: int,
     facts: Mapping[str, str],
     pictures: Mapping[str, str],
+    robustness: Sequence[Robustness],
 ) -> str:
     num_wrong = metrics.count - metrics.correct
     low, high = metrics.accuracy_interval
-    figures = (
-        ("Accuracy", f"{metrics.accuracy:.2%}", f"95% interval {low:.2%} to {high:.2%}"),
-        ("Errors", f"{num_wrong:,}", f"of {metrics.count:,} digits"),
-        ("Loss", f"{metrics.loss:.4f}", "mean negative log-likelihood; 0 is perfect"),
-        ("Brier score", f"{metrics.brier:.4f}", "squared error of the probabilities; 0 to 2"),
-        ("Calibration error", f"{metrics.ece:.4f}", "ECE: confidence against accuracy, 15 bins"),
-        ("Risk-coverage area", f"{metrics.aurc:.5f}", "AURC: how well errors come last; 0 is best"),
-    )
+    figures = [
+        Figure("Accuracy", f"{metrics.accuracy:.2%}", f"95% interval {low:.2%} to {high:.2%}"),
+        Figure("Errors", f"{num_wrong:,}", f"of {metrics.count:,} digits"),
+        Figure("Loss", f"{metrics.loss:.4f}", "mean negative log-likelihood; 0 is perfect"),
+        Figure("Brier score", f"{metrics.brier:.4f}", "squared error of the probabilities; 0 to 2"),
+        Figure("Calibration error", f"{metrics.ece:.4f}", "ECE: confidence and accuracy, 15 bins"),
+        Figure("Risk-coverage area", f"{metrics.aurc:.5f}", "AURC: do errors come last? 0 is best"),
+    ]
     shown = (
         f"The {num_shown} of {num_wrong:,} errors" if num_shown < num_wrong else "All errors"
     ) + ", those first whose true digit was held least likely."
-    template = Template(
-        files("inkdigits.evaluation").joinpath("report.html").read_text(encoding="utf-8")
-    )
-    return template.substitute(
+    body = template("report.html").substitute(
         pictures,
-        title=escape(title),
-        lead=f"{metrics.correct:,} of {metrics.count:,} digits read rightly.",
-        figures="\n".join(
-            f'<div><dt>{name}</dt><dd class="value">{value}</dd><dd class="note">{note}</dd></div>'
-            for name, value, note in figures
-        ),
         confusions=_confusions(metrics),
         worst_note=shown if num_wrong else "There are none.",
+        robustness=_robustness(robustness),
         classes="\n".join(
-            f'<tr><th scope="row">{row["class"]}</th><td>{row["support"]:,}</td>'
-            f"<td>{_percent(row['precision'])}</td><td>{_percent(row['recall'])}</td>"
-            f"<td>{_percent(row['f1'])}</td></tr>"
-            for row in metrics.per_class
+            row(
+                str(of["class"]),
+                [f"{of['support']:,}", *(_percent(of[name]) for name in _OF_A_CLASS)],
+            )
+            for of in metrics.per_class
         ),
-        facts=_facts(facts),
+    )
+    return page(
+        title=title,
+        lead=f"{metrics.correct:,} of {metrics.count:,} digits read rightly.",
+        figures=figures,
+        body=body,
+        facts=facts,
     )
 
 
-def _facts(facts: Mapping[str, str]) -> str:
-    if not facts:
+_OF_A_CLASS: tuple[Literal["precision", "recall", "f1"], ...] = ("precision", "recall", "f1")
+
+
+def _robustness(rows: Sequence[Robustness]) -> str:
+    """A row for each family; in each cell its severities, mild to hard."""
+    if not rows:
         return ""
-    rows = "\n".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
-        for name, value in facts.items()
+    families: dict[str, list[Robustness]] = {}
+    for of in rows:
+        families.setdefault(of.family, []).append(of)
+    cells = (
+        row(
+            family,
+            [
+                "yes" if of[0].is_trained_on else "no",
+                " · ".join(_percent(one.correct / one.count) for one in of),
+                " · ".join(_percent(one.ok / one.count) for one in of),
+                " · ".join(_percent(one.ok_wrong / one.ok if one.ok else math.nan) for one in of),
+            ],
+        )
+        for family, of in families.items()
     )
-    return f'<h2>How this came about</h2>\n<table class="facts"><tbody>\n{rows}\n</tbody></table>'
+    return template("robustness.html").substitute(count=f"{rows[0].count:,}", rows="\n".join(cells))
 
 
 def _percent(value: float) -> str:

@@ -4,12 +4,14 @@ Pillow is imported only where it is needed, because a cold start pays for it.
 """
 
 import io
+import itertools
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +19,22 @@ from numpy.typing import NDArray
 from inkdigits.errors import (
     BadArrayError,
     ImageTooLargeError,
+    InputError,
     MissingInputError,
     UnreadableImageError,
 )
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 120_000_000
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
 )
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
+_NAMELESS = "The picture"
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -59,44 +65,74 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_file(io.BytesIO(source), "The picture", max_pixels)
+        return _from_file(io.BytesIO(source), _NAMELESS, max_pixels)
     if isinstance(source, str | Path):
         return _from_path(Path(source), max_pixels)
     pillow = sys.modules.get("PIL.Image")  # who gives a Pillow image has imported it
     if pillow is not None and isinstance(source, pillow.Image):
-        return _from_pillow(source, "The picture", max_pixels)
+        return _from_pillow(source, _NAMELESS, max_pixels)
     raise BadArrayError(
         f"A {type(source).__name__} is no picture. "
         "Give a path, bytes, a NumPy array or a Pillow image."
     )
 
 
-def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
+class PageOfFile(NamedTuple):
+    """One page of a file.
+
+    Attributes:
+        number: from 1; 0 where the file holds no other.
+        pixels: (H, W) or (H, W, 3) RGB uint8; or why this page cannot be read.
+    """
+
+    number: int
+    pixels: Pixels | InputError
+
+
+def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[PageOfFile]:
     """Turn a picture of one or more pages into pixels, one page at a time.
 
-    Only TIFF has pages; of anything else there is one, the same as ``decode`` gives.
+    Only TIFF has pages, of which smaller copies and masks are left out; of anything else there
+    is one, the same as ``decode`` gives. Of many pages, one that is damaged does not lose the
+    others; those behind a break in the file cannot be found.
 
     Args:
         source: as ``decode`` takes it.
         max_pixels: of each page.
 
     Yields:
-        (H, W) or (H, W, 3) RGB uint8, of sizes that may differ from page to page.
+        the pages in order, of sizes that may differ.
 
     Raises:
-        InputError: the same as ``decode``, when its page is asked for.
+        InputError: the same as ``decode``, when there is no more than this one page.
     """
-    content = _tiff(source)
-    if content is None:
-        yield decode(source, max_pixels=max_pixels)
-        return
-    name = str(source) if isinstance(source, str | Path) else "The picture"
-    num_pages = 1
-    page = 0
-    while page < num_pages:
-        pixels, num_pages = _page_of(io.BytesIO(content), name, max_pixels, page)
-        yield pixels
-        page += 1
+    with _tiff(source) as file:
+        if file is None:
+            yield PageOfFile(0, decode(source, max_pixels=max_pixels))
+            return
+        name = str(source) if isinstance(source, str | Path) else _NAMELESS
+        with _opened(file, name, max_pixels) as image:
+            is_alone = not getattr(image, "is_animated", False)
+            for number in itertools.count(1):
+                page_name = name if is_alone else f"{name}, page {number},"
+                try:
+                    with _refusals(page_name, max_pixels):
+                        try:
+                            image.seek(number - 1)
+                        except EOFError:
+                            return
+                        kind = getattr(image, "tag_v2", {}).get(_TIFF_KIND, 0)
+                        if number > 1 and kind & _TIFF_COPY_OR_MASK:
+                            continue
+                        pixels = _from_pillow(image, page_name, max_pixels)
+                except InputError as error:
+                    if is_alone:
+                        raise
+                    yield PageOfFile(number, error)
+                    if image.tell() != number - 1:  # the way to the next page is lost
+                        return
+                else:
+                    yield PageOfFile(0 if is_alone else number, pixels)
 
 
 def image_files(path: str | Path) -> list[Path]:
@@ -132,18 +168,21 @@ def image_files(path: str | Path) -> list[Path]:
     return found
 
 
-def _tiff(source: Source) -> bytes | None:
-    """The bytes of a TIFF; None if the source is none, or cannot be read."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source) if bytes(source[:4]) in _TIFF_STARTS else None
-    if not isinstance(source, str | Path):
-        return None
-    try:
-        with Path(source).open("rb") as file:
-            start = file.read(4)
-            return start + file.read() if start in _TIFF_STARTS else None
-    except (OSError, ValueError):  # decode says what is wrong with it
-        return None
+@contextmanager
+def _tiff(source: Source) -> Iterator[BinaryIO | None]:
+    """The opened file of a TIFF; None if the source is none, or cannot be read."""
+    with ExitStack() as stack:
+        file: BinaryIO | None = None
+        with suppress(OSError, ValueError):  # decode says what is wrong with it
+            if isinstance(source, bytes | bytearray | memoryview):
+                file = io.BytesIO(source)
+            elif isinstance(source, str | Path):
+                file = stack.enter_context(Path(source).open("rb"))
+            if file is not None:
+                file = file if file.read(4) in _TIFF_STARTS else None
+        if file is not None:
+            file.seek(0)
+        yield file
 
 
 def _exists(path: Path) -> bool:
@@ -167,23 +206,31 @@ def _from_path(path: Path, max_pixels: int) -> Pixels:
 
 
 def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
-    return _page_of(file, name, max_pixels, 0)[0]
+    with _opened(file, name, max_pixels) as image, _refusals(name, max_pixels):
+        return _from_pillow(image, name, max_pixels)
 
 
-def _page_of(file: BinaryIO, name: str, max_pixels: int, page: int) -> tuple[Pixels, int]:
-    """The pixels of one page of a file, and how many pages there are."""
+@contextmanager
+def _opened(file: BinaryIO, name: str, max_pixels: int) -> "Iterator[ImageFile]":
     if not file.read(1):
         raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
     file.seek(0)
+    with _refusals(name, max_pixels):
+        from PIL import Image
+
+        image = Image.open(file, formats=_FORMATS)
+    with image:
+        yield image
+
+
+@contextmanager
+def _refusals(name: str, max_pixels: int) -> Iterator[None]:
+    """Let a decoder be silent, and let it raise nothing but errors of ours."""
     from PIL import Image, UnidentifiedImageError
 
     with _QUIET:
         try:
-            with Image.open(file, formats=_FORMATS) as image:
-                num_pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-                if page:
-                    image.seek(page)
-                return _from_pillow(image, name, max_pixels), num_pages
+            yield
         except UnidentifiedImageError as error:
             raise UnreadableImageError(
                 f"{name} is not an image that can be read. Expected: {', '.join(_FORMATS)}."
@@ -194,7 +241,7 @@ def _page_of(file: BinaryIO, name: str, max_pixels: int, page: int) -> tuple[Pix
             ) from error
         except MemoryError as error:
             raise ImageTooLargeError(f"{name} does not fit into memory. Scale it down.") from error
-        except (UnreadableImageError, ImageTooLargeError, BadArrayError):
+        except InputError:
             raise
         except Exception as error:  # a decoder fed with garbage raises whatever it likes
             raise UnreadableImageError(
@@ -219,7 +266,9 @@ def _brightness(image: "Image") -> Pixels:
     if image.has_transparency_data:
         is_grey = image.mode in ("1", "L", "LA", "La")
         return _on_white(np.asarray(image.convert("RGBA")), is_grey=is_grey)
-    if image.mode in ("1", "L"):
+    if image.mode in ("L", "RGB"):  # as it is: a copy of a large scan takes hundreds of megabytes
+        return np.asarray(image)
+    if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "LAB":  # Pillow has no way from it to RGB without a colour profile
         return np.asarray(image.getchannel("L"))

@@ -67,12 +67,27 @@ def draw_page(picture: Pixels, page: Page) -> Pixels:
     return canvas
 
 
-def draw_glyphs(glyphs: NDArray[np.float32], captions: Sequence[str]) -> Pixels:
+def draw_ink(ink: NDArray[np.float32]) -> Pixels:
+    """Show ink as strokes, black on white.
+
+    Args:
+        ink: (h, w) float32 in [0, 1]; 1 is ink.
+
+    Returns:
+        (h, w) uint8.
+    """
+    return np.rint(255 * (1 - np.clip(np.nan_to_num(ink), 0, 1))).astype(np.uint8)
+
+
+def draw_glyphs(
+    glyphs: NDArray[np.float32], captions: Sequence[str], statuses: Sequence[Status]
+) -> Pixels:
     """Lay out what the network saw, enlarged, each with its caption below.
 
     Args:
         glyphs: (n, h, w) float32 in [0, 1]; 1 is ink.
         captions: one each; what the font lacks is shown as ``?``.
+        statuses: one each, for the colour of its frame.
 
     Returns:
         (H, W, 3) RGB uint8; an empty sheet for no glyphs.
@@ -85,14 +100,13 @@ def draw_glyphs(glyphs: NDArray[np.float32], captions: Sequence[str]) -> Pixels:
     cell_width = max(glyph_width, widest) + _CELL_MARGIN_PX
     cell_height = glyph_height + _CAPTION_PX + _CELL_MARGIN_PX
     sheet = np.full((rows * cell_height, columns * cell_width, 3), 255, np.uint8)
-    for index, (glyph, caption) in enumerate(zip(glyphs, captions, strict=True)):
+    for index, (glyph, caption, status) in enumerate(zip(glyphs, captions, statuses, strict=True)):
         top, left = index // columns * cell_height, index % columns * cell_width
-        shade = np.rint(255 * (1 - np.clip(np.nan_to_num(glyph), 0, 1))).astype(np.uint8)
-        large = shade.repeat(_GLYPH_ZOOM, axis=0).repeat(_GLYPH_ZOOM, axis=1)
+        large = draw_ink(glyph).repeat(_GLYPH_ZOOM, axis=0).repeat(_GLYPH_ZOOM, axis=1)
         x, y = left + _CELL_MARGIN_PX // 2, top + _CELL_MARGIN_PX // 2
         sheet[y : y + glyph_height, x : x + glyph_width] = large[..., None]
-        frame = (x - 1, y - 1), (x + glyph_width, y + glyph_height)
-        cv2.rectangle(sheet, *frame, COLOURS[Status.BLANK], 1)
+        frame = (x - 2, y - 2), (x + glyph_width + 1, y + glyph_height + 1)
+        cv2.rectangle(sheet, *frame, COLOURS[status], 2)
         foot = (x, y + glyph_height + _CAPTION_PX - 6)
         cv2.putText(sheet, _plain(caption), foot, _FONT, 0.5, _BLACK, 1, cv2.LINE_AA)
     return sheet

@@ -48,11 +48,11 @@ _MAX_RUN = 6  # pieces of one digit
 _MAX_RUN_WIDTH = 1.5
 _MAX_RUN_GAP = 0.35
 _MIN_CUT_HEIGHT = 0.55  # what a cut leaves is higher, or no digit
-_CUT_SPACING = 0.2
-_UNCUT_WIDTH, _CUT_WIDTH = 0.4, 0.18  # beyond the one, at most one cut for each of the other
+_CUT_SPACING = 0.12
+_UNCUT_WIDTH, _CUT_WIDTH = 0.3, 0.14  # beyond the one, at most one cut for each of the other
 _MAX_CUTS = 40
 _MAX_CUT_STROKES = 4.5  # cuts through more ink, in stroke widths, are not tried
-_CUT_HEIGHT_PX, _MAX_CUT_ZOOM = 40, 4.0  # marks are cut at this size
+_CUT_HEIGHT_PX, _MAX_CUT_ZOOM = 72, 6.0  # marks are cut at this size
 
 _MAX_CROP_PX = 160  # a larger crop is stored smaller; networks look at 20 to 28
 
@@ -199,12 +199,12 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
     lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
-    members = [_with_strays([digits[index] for index in line], rest) for line in lines]
+    members = _with_strays([_together([digits[index] for index in line]) for line in lines], rest)
     stroke_px = _stroke_px(ink)
     first_label = int(labels.max()) + 1
     found = []
     for line in members:
-        atoms = _atoms(ink, labels, line, stroke_px, first_label)
+        atoms = _atoms(ink, labels, line, stroke_px, first_label, is_cut=num_marks <= MAX_MARKS)
         first_label += len(atoms.boxes)
         found.append(atoms)
     note = ""
@@ -238,20 +238,17 @@ def _joined(marks: Marks, scale_px: float) -> list[NDArray[np.int64]]:
     """Indices of the strokes that belong together, a group each."""
     if len(marks.label) == 0:
         return []
-    left = np.maximum(marks.left[:, None], marks.left)
-    right = np.minimum(marks.right[:, None], marks.right)
-    top = np.maximum(marks.top[:, None], marks.top)
-    bottom = np.minimum(marks.bottom[:, None], marks.bottom)
-    across, down = right - left, bottom - top  # of the overlap; a gap where negative
-    narrower = np.minimum(marks.width[:, None], marks.width)
-    lower = np.minimum(marks.height[:, None], marks.height)
-    joined_height = np.maximum(marks.bottom[:, None], marks.bottom) - np.minimum(
-        marks.top[:, None], marks.top
-    )
+    # Every pair of thousands: halves of the memory matter.
+    x0, y0, x1, y1 = (column.astype(np.float32) for column in marks[:4])
+    width, height = x1 - x0, y1 - y0
+    across = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)  # a gap where negative
+    down = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+    narrower, lower = np.minimum(width[:, None], width), np.minimum(height[:, None], height)
+    joined_height = np.maximum(y1[:, None], y1) - np.minimum(y0[:, None], y0)
     has_part = lower < _PART * scale_px
     is_above = (across >= 0.4 * narrower) & (down >= -_NEAR * scale_px) & has_part
     is_beside = (across >= -_BESIDE * scale_px) & (down >= 0.5 * lower) & (lower < _BAR * scale_px)
-    smaller_box = np.minimum((marks.width * marks.height)[:, None], marks.width * marks.height)
+    smaller_box = np.minimum((width * height)[:, None], width * height)
     is_within = (across > 0) & (down > 0) & (across * down >= 0.5 * smaller_box)
     belongs = (is_above | is_beside | is_within) & (joined_height <= _MAX_JOINED * scale_px)
     return groups(belongs)
@@ -264,16 +261,24 @@ def _is_digit_sized(box: Box, scale_px: float, widest: float = _WIDEST_DIGIT) ->
     )
 
 
-def _with_strays(digits: list[Marks], rest: Marks) -> Marks:
-    """The marks of a line's digits, and those beside them that no digit has."""
-    marks = Marks(*(np.concatenate(columns) for columns in zip(*digits, strict=True)))
-    reach = _STRAY * typical_height_px(marks)
-    across = np.minimum(rest.right[:, None], marks.right) - np.maximum(
-        rest.left[:, None], marks.left
-    )
-    down = np.minimum(rest.bottom[:, None], marks.bottom) - np.maximum(rest.top[:, None], marks.top)
-    is_near = np.any((across > -reach) & (down > -reach / 2), axis=1)
-    return Marks(*(np.concatenate(pair) for pair in zip(marks, rest.where(is_near), strict=True)))
+def _with_strays(lines: list[Marks], rest: Marks) -> list[Marks]:
+    """The marks of each line, and those beside them that no digit has; each on one line only."""
+    if not lines or not len(rest.label):
+        return lines
+    distance = np.empty((len(lines), len(rest.label)))  # in reaches of the line
+    for row, marks in enumerate(lines):
+        left = np.maximum(rest.left[:, None], marks.left)
+        right = np.minimum(rest.right[:, None], marks.right)
+        top = np.maximum(rest.top[:, None], marks.top)
+        bottom = np.minimum(rest.bottom[:, None], marks.bottom)
+        apart = np.maximum(left - right, 2 * (top - bottom)).min(axis=1)
+        distance[row] = apart / (_STRAY * typical_height_px(marks))
+    nearest = np.where(distance.min(axis=0) < 1, distance.argmin(axis=0), -1)
+    return [_together([marks, rest.where(nearest == row)]) for row, marks in enumerate(lines)]
+
+
+def _together(parts: list[Marks]) -> Marks:
+    return Marks(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _stroke_px(ink: Ink) -> float:
@@ -291,13 +296,20 @@ class _Atom(NamedTuple):
     own: NDArray[np.bool_] | None  # within the box; None is all of the mark
 
 
-def _atoms(ink: Ink, labels: Labels, marks: Marks, stroke_px: float, first: int) -> LineAtoms:
-    """Cut a line's marks, and write the number of each piece into ``labels``."""
+def _atoms(
+    ink: Ink, labels: Labels, marks: Marks, stroke_px: float, first: int, *, is_cut: bool
+) -> LineAtoms:
+    """Cut a line's marks, and write the number of each piece into ``labels``.
+
+    A crowded page is no page of digits, and its marks are not cut, which would take long.
+    """
     scale_px = typical_height_px(marks)
     atoms = [
         atom
         for row in range(len(marks.label))
-        for atom in _cut(ink, labels, marks.where(np.array([row])), scale_px, stroke_px)
+        for atom in _cut(
+            ink, labels, marks.where(np.array([row])), scale_px, stroke_px, _MAX_CUTS * is_cut
+        )
     ]
     atoms.sort(key=lambda atom: atom.middle)
     for index, atom in enumerate(atoms):
@@ -318,10 +330,12 @@ def _atoms(ink: Ink, labels: Labels, marks: Marks, stroke_px: float, first: int)
     )
 
 
-def _cut(ink: Ink, labels: Labels, mark: Marks, scale_px: float, stroke_px: float) -> list[_Atom]:
+def _cut(
+    ink: Ink, labels: Labels, mark: Marks, scale_px: float, stroke_px: float, max_cuts: int
+) -> list[_Atom]:
     box, label = mark.box(), int(mark.label[0])
     whole = _Atom(box.x + box.width / 2, box, 0.0, label, None)
-    max_seams = min(_MAX_CUTS, int((box.width / scale_px - _UNCUT_WIDTH) / _CUT_WIDTH))
+    max_seams = min(max_cuts, int((box.width / scale_px - _UNCUT_WIDTH) / _CUT_WIDTH))
     if max_seams < 1:
         return [whole]
     own = labels[box.y : box.bottom, box.x : box.right] == label

@@ -16,8 +16,8 @@ from inkdigits.imaging.ink import Ink
 _EMPTY = 0.04  # what a pixel of paper costs a seam, so that it prefers to be short
 _LOOP = 0.15  # ... and more if a loop of ink encloses it
 _STROKE = 0.4
-_SIDEWAYS = 0.12  # what a step aside costs
-_RIDGE = 0.12  # between two cuts there is more ink than on them, by so many pixels
+_SIDEWAYS = 0.06  # what a step aside costs
+_RIDGE = 0.06  # between two cuts there is more ink than on them, by so many pixels
 _RIM = 0.75  # of the spacing: the narrowest piece at either side
 
 
@@ -186,3 +186,42 @@ def best_path(
             path.append(run)
             end = runs[run][0]
     return path[::-1]
+
+
+def run_shares(
+    num_atoms: int,
+    runs: Sequence[tuple[int, int]],
+    costs: Sequence[float] | NDArray[np.floating],
+    skip_costs: Sequence[float] | NDArray[np.floating],
+) -> NDArray[np.float64]:
+    """How much of all ways to explain the atoms goes through each run.
+
+    A way is as probable as its costs say, which are taken for negative logarithms; so this is
+    the probability that a run is right, given that one of the ways is.
+
+    Args:
+        num_atoms: of the line.
+        runs: (first, last) atom of each candidate, both included.
+        costs: of each candidate, in nats.
+        skip_costs: of each atom, for leaving it out.
+
+    Returns:
+        (runs,) from 0 to 1.
+
+    Source: Rabiner 1989, the forward and backward procedure, over segments.
+    """
+    spans = np.array(runs, np.int64).reshape(-1, 2)
+    first, after = spans[:, 0], spans[:, 1] + 1
+    forth = np.full(num_atoms + 1, -np.inf)
+    back = np.full(num_atoms + 1, -np.inf)
+    forth[0] = back[num_atoms] = 0.0
+    weights, skips = -np.asarray(costs, np.float64), -np.asarray(skip_costs, np.float64)
+    for atom in range(num_atoms):
+        here = after == atom + 1
+        ways = np.append(forth[first[here]] + weights[here], forth[atom] + skips[atom])
+        forth[atom + 1] = np.logaddexp.reduce(ways)
+    for atom in range(num_atoms - 1, -1, -1):
+        here = first == atom
+        ways = np.append(back[after[here]] + weights[here], back[atom + 1] + skips[atom])
+        back[atom] = np.logaddexp.reduce(ways)
+    return np.asarray(np.exp(forth[first] + weights + back[after] - forth[num_atoms]), np.float64)

@@ -164,6 +164,43 @@ def cut_and_joined(
     return made
 
 
+# Ways to turn a digit, and the digits that are none any more. A 2 in a mirror is an S, and so a 5;
+# 0, 1 and 8 stay what they are, and a 6 upside down is a 9.
+_TURNS: tuple[tuple[Callable[[Pixels], Pixels], tuple[int, ...]], ...] = (
+    (np.fliplr, (3, 4, 6, 7, 9)),
+    (np.flipud, (4, 6, 7, 9)),
+    (np.rot90, (2, 3, 4, 5, 6, 9)),
+    (lambda image: np.rot90(image, 3), (2, 3, 4, 5, 6, 9)),
+    (lambda image: np.rot90(image, 2), (3, 4, 7)),
+)
+
+
+def turned(images: Pixels, labels: NDArray[np.integer], count: int, seed: int) -> NDArray[np.uint8]:
+    """Mirror digits, or turn them on their side or their head, where that makes no digit of them.
+
+    Args:
+        images: (n, side, side) uint8, 255 is ink, a single digit each. Not modified.
+        labels: (n,) 0 to 9, what they show.
+        count: how many to make. A longer set begins with the shorter one of the same seed.
+        seed: the same seed makes the same ones of the same images.
+
+    Returns:
+        (count, side, side) uint8, 255 is ink.
+
+    Raises:
+        ValueError: of the digits that turn into none there is no image.
+    """
+    rng = np.random.default_rng(seed)
+    pools = [np.flatnonzero(np.isin(labels, digits)) for _, digits in _TURNS]
+    if not all(len(pool) for pool in pools):
+        raise ValueError("there is no image of a 3, 4 or 7; give digits of every class")
+    made = np.empty((count, *images.shape[1:]), np.uint8)
+    for image in made:
+        way = int(rng.integers(len(_TURNS)))
+        image[:] = _TURNS[way][0](images[rng.choice(pools[way])])
+    return made
+
+
 def _bad_cut(images: Pixels, labels: NDArray[np.integer], rng: np.random.Generator) -> Pixels:
     ways = (_row, _row, _row, _row, _row, _one_and_a_half, _one_and_a_half, _half, _strip, _stack)
     way = ways[int(rng.integers(len(ways)))]

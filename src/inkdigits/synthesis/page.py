@@ -24,6 +24,7 @@ Layout = Literal["lines", "boxes", "table"]
 _MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
 _MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
 _CANDIDATES = 6  # images that a digit is chosen from
+_FAINT = 0.1  # what is fainter is nobody's stroke
 _INKED = 0.35  # what is fainter does not count for a digit's box
 
 
@@ -35,11 +36,14 @@ class SyntheticPage:
         picture: (H, W, 3) uint8 RGB.
         lines: what it says, top to bottom, one string of digits each.
         boxes: where each digit of each line stands, in pixels of the picture.
+        owners: (H, W) int32, of each pixel the digit whose stroke it is: 0 none, 1 the first in
+            reading order.
     """
 
     picture: Pixels
     lines: tuple[str, ...]
     boxes: tuple[tuple[Box, ...], ...]
+    owners: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,13 @@ def synthetic_page(
     rows = [[replace(d, x=d.x + dx, y=d.y + dy) for d in row] for row in rows]
     frame = [(a + dx, b + dy, c + dx, d + dy) for a, b, c, d in frame]
 
-    ink = np.zeros((height, width), np.float32)
-    for digit in (digit for row in rows for digit in row):
-        place = ink[digit.y : digit.y + digit.ink.shape[0], digit.x : digit.x + digit.ink.shape[1]]
-        np.maximum(place, digit.ink, out=place)
+    ink, owners = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)
+    for number, digit in enumerate((digit for row in rows for digit in row), start=1):
+        place = np.s_[
+            digit.y : digit.y + digit.ink.shape[0], digit.x : digit.x + digit.ink.shape[1]
+        ]
+        owners[place][digit.ink > np.maximum(ink[place], _FAINT)] = number
+        np.maximum(ink[place], digit.ink, out=ink[place])
 
     picture = papers.lay_paper(paper, height, width, rng)
     if photo and rng.random() < 0.15 and not paper.is_board:
@@ -144,6 +151,7 @@ def synthetic_page(
     view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
     boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
     if photo:
+        owners = papers.seen(owners, view)
         picture = papers.look(picture, view, rng)
     if photo or shadow:
         papers.light(picture, rng, shadow=shadow)
@@ -153,7 +161,7 @@ def synthetic_page(
         else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     )
     lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
-    return SyntheticPage(pixels, lines, boxes)
+    return SyntheticPage(pixels, lines, boxes, owners)
 
 
 class _Scribe:

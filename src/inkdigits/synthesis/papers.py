@@ -213,6 +213,15 @@ def look(picture: Picture, view: Matrix, rng: np.random.Generator) -> Picture:
     return np.asarray(seen, np.float32)
 
 
+def seen(owners: NDArray[np.int32], view: Matrix) -> NDArray[np.int32]:
+    """Where the numbers of a page lie from a viewpoint; nothing beyond its edges."""
+    height, width = owners.shape
+    moved = cv2.warpPerspective(
+        owners.astype(np.float32), view, (width, height), flags=cv2.INTER_NEAREST
+    )
+    return moved.astype(np.int32)
+
+
 def photograph(picture: Picture, digit_px: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Take a picture with a small camera: a little out of focus, noisy, kept as JPEG."""
     blur_px = rng.uniform(0.0, min(0.03 * digit_px, 2.0))

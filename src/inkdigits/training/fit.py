@@ -10,27 +10,28 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import data
-from inkdigits.config import Config, TrainConfig
+from inkdigits.config import Config, DataConfig, TrainConfig
 from inkdigits.data.splits import split_validation
 from inkdigits.decide import with_none
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
 from inkdigits.files import written_whole
 from inkdigits.models import zoo
-from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits
+from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits, turned
 from inkdigits.synthesis.strokes import synthetic_digits
+from inkdigits.training.crops import page_crops
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.tensorboard import EventLog
 
 _STEPS_PER_EXECUTION = 16
-_DRAWN_SHARE = 0.6  # of the non-digits; the others are cut and joined from digits
+_DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
 
 
 def fit(
@@ -97,7 +98,8 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    shown = config.replace(data={"synthetic": 0, "nondigits": 0})  # those are trained on only
+    trained_on_only = {"synthetic": 0, "nondigits": 0, "crops": 0}
+    shown = config.replace(data=trained_on_only)
     examples = _examples(shown, data_dir)
     return examples.validation_images, examples.validation_labels
 
@@ -140,30 +142,50 @@ class _Examples:
 
     def __init__(self, config: Config, whole: data.LabelledImages) -> None:
         split = split_validation(whole, config.data.validation_share, config.train.seed)
-        images, labels = whole.images[split.train], whole.labels[split.train]
+        source = whole.take(split.train)
+        held = whole.take(split.validation)
         self.note = split.note
-        if config.data.synthetic:
-            drawn, drawn_labels = synthetic_digits(
-                config.data.synthetic, seed=config.train.seed, size_px=images.shape[1]
-            )
-            images = np.concatenate([images, drawn])
-            labels = np.concatenate([labels, drawn_labels])
-            self.note += f" {config.data.synthetic} synthetic digits were added for training."
-        self.validation_nondigits: NDArray[np.float32] | None = None
-        if config.data.nondigits:
-            seed = 2 * config.train.seed  # even to train, odd to validate
-            nondigits = _nondigits(images, labels, config.data.nondigits, seed)
-            images = np.concatenate([images, nondigits])
-            labels = np.concatenate([labels, np.full(len(nondigits), zoo.NUM_CLASSES)])
-            held = whole.take(split.validation)
-            self.validation_nondigits = as_ink(
-                _nondigits(held.images, held.labels, len(held) // 2, seed + 1)
-            )
-            self.note += f" {config.data.nondigits} non-digits were added for training."
+        added = list(_added(config.data, source, held, config.train.seed))
+        self.note += "".join(f" {len(part.images)} {part.name} were added." for part in added)
+        images = np.concatenate([source.images, *(part.images for part in added)])
+        labels = np.concatenate([source.labels, *(part.labels for part in added)])
+        nondigits = [part.held_nondigits for part in added if part.held_nondigits is not None]
+        self.validation_nondigits = as_ink(np.concatenate(nondigits)) if nondigits else None
         self.train = _Batches(images, labels, config.train.batch_size, config.train.seed)
         self.validation_images = as_ink(whole.images[split.validation])  # (n, H, W) float32
         self.validation_labels = whole.labels[split.validation]  # (n,)
         self.hashes = whole.hashes
+
+
+class _Added(NamedTuple):
+    """Images that are learned from beside the source's, and non-digits to validate with."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    held_nondigits: NDArray[np.uint8] | None
+
+
+def _added(
+    config: DataConfig, source: data.LabelledImages, held: data.LabelledImages, seed: int
+) -> Iterator[_Added]:
+    """What the configuration asks for; each kind drawn anew for validation, of its own writers."""
+    size_px = source.images.shape[1]
+    own, other = 2 * seed, 2 * seed + 1  # even seeds to train, odd ones to validate
+    digits = source.images, source.labels
+    if config.synthetic:
+        drawn = synthetic_digits(config.synthetic, seed=seed, size_px=size_px)
+        yield _Added("synthetic digits", *drawn, None)
+        digits = np.concatenate([digits[0], drawn[0]]), np.concatenate([digits[1], drawn[1]])
+    if config.nondigits:
+        none = _nondigits(*digits, config.nondigits, own)
+        labels = np.full(len(none), zoo.NUM_CLASSES)
+        held_none = _nondigits(held.images, held.labels, len(held) // 2, other)
+        yield _Added("non-digits", none, labels, held_none)
+    if config.crops:
+        cut, shown = page_crops(source.images, source.labels, config.crops, own, size_px)
+        held_cut, held_shown = page_crops(held.images, held.labels, len(held) // 2, other, size_px)
+        yield _Added("crops of pages", cut, shown, held_cut[held_shown == zoo.NUM_CLASSES])
 
 
 class _Batches(keras.utils.PyDataset):
@@ -239,10 +261,12 @@ def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _nondigits(
     images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int
 ) -> NDArray[np.uint8]:
-    """Drawn ones, and some cut and joined from the given digits: (count, H, W) uint8."""
-    num_drawn = round(_DRAWN_SHARE * count)
+    """Drawn ones, and some turned, cut and joined from the given digits: (count, H, W) uint8."""
+    num_drawn, num_turned = round(_DRAWN_SHARE * count), round(_TURNED_SHARE * count)
     drawn = synthetic_nondigits(num_drawn, seed, images.shape[1])
-    return np.concatenate([drawn, cut_and_joined(images, labels, count - num_drawn, seed)])
+    others = turned(images, labels, num_turned, seed)
+    cut = cut_and_joined(images, labels, count - num_drawn - num_turned, seed)
+    return np.concatenate([drawn, others, cut])
 
 
 def _continued(folder: Path, config: Config) -> Run:
@@ -275,7 +299,7 @@ def _examples(config: Config, data_dir: Path | None) -> _Examples:
 def _start(config: Config, run: Run, num_steps: int) -> keras.Model:
     """A fresh training model, saved at once: that finds a full disk before the first epoch."""
     train = config.train
-    network = zoo.build_network(train.model, rejects=config.data.nondigits > 0)
+    network = zoo.build_network(train.model, rejects=config.data.has_nondigits)
     model = zoo.training_model(network, config.augment, train.seed)
     model.compile(
         optimizer=_optimizer(train, num_steps),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inkdigits.imaging.segment import find_atoms, find_lines
-from inkdigits.imaging.split import best_path, pieces, seams
+from inkdigits.imaging.split import best_path, pieces, run_shares, seams
 
 Write = Callable[..., np.ndarray]
 
@@ -167,3 +167,25 @@ def test_a_page_with_too_many_marks_says_so() -> None:
     assert "too many marks" in finding.note
     assert sum(len(line.boxes) for line in finding.lines) <= 3_000
     assert find_atoms(np.zeros((9, 9), np.float32)).note == ""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_run_shares_are_those_of_all_ways_written_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    runs = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (1, 3)]
+    costs, skips = rng.uniform(0, 3, len(runs)), rng.uniform(0, 3, 4)
+    total, through = 0.0, np.zeros(len(runs))
+
+    def go_on(atom: int, cost: float, used: list[int]) -> None:
+        nonlocal total
+        if atom == 4:
+            total += np.exp(-cost)
+            through[used] += np.exp(-cost)
+            return
+        go_on(atom + 1, cost + skips[atom], used)
+        for index, (first, last) in enumerate(runs):
+            if first == atom:
+                go_on(last + 1, cost + costs[index], [*used, index])
+
+    go_on(0, 0.0, [])
+    assert np.allclose(run_shares(4, runs, costs, skips), through / total)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -249,7 +250,7 @@ class TestNovelty:
 class TestCompany:
     @staticmethod
     def line(*statuses: Status) -> list[Digit]:
-        return [Digit("1", 0.99, status, PLACE) for status in statuses]
+        return [Digit("4", 0.99, status, PLACE) for status in statuses]
 
     def test_a_line_of_digits_stays_sure_beside_a_mark(self):
         line = self.line(Status.OK, Status.OK, Status.OK, Status.REJECT)
@@ -273,6 +274,15 @@ class TestCompany:
             self.line(*[Status.OK] * 4, Status.REJECT),
             self.line(Status.REJECT, Status.REJECT),
         ]
+
+    def test_bars_alone_are_no_sure_ones_unless_somebody_says_so(self):
+        bars = [replace(digit, value="1") for digit in self.line(Status.OK, Status.OK)]
+        mark = self.line(Status.REJECT)[0]
+        doubted = [replace(bar, status=Status.REVIEW) for bar in bars]
+        assert in_company([bars, bars, [*bars, *bars, mark]])[0] == doubted
+        assert in_company([bars], are_digits=True) == [bars]
+        another = replace(bars[0], value="4")
+        assert in_company([bars, [another]]) == [bars, [another]]
 
     def test_an_empty_page_stays_empty(self):
         assert in_company([]) == []

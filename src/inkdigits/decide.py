@@ -141,24 +141,28 @@ def decide(
     return digits
 
 
-def in_company(lines: Sequence[Sequence[Digit]], *, is_crowded: bool = False) -> list[list[Digit]]:
+def in_company(
+    lines: Sequence[Sequence[Digit]], *, is_crowded: bool = False, are_digits: bool = False
+) -> list[list[Digit]]:
     """Doubt the digits that stand among what is no digit.
 
     Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
     line a third of whose marks were rejected, and on a page half of whose marks were, nothing
-    is ok: such digits are for review. On a crowded page, nothing is for review: there, what is
-    not ok is no digit.
+    is ok: such digits are for review. A 1 is only a bar, as fences, rulings and bricks are; so
+    where nothing but 1s stands on a page, they are for review as well. On a crowded page, nothing
+    is for review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
         is_crowded: the page holds far more marks than a page of digits.
+        are_digits: somebody says that these are digits, so that a 1 is not doubted.
 
     Returns:
         The same, some with a worse status.
     """
-    is_page_doubtful = (
-        _share_rejected([digit for line in lines for digit in line]) >= _DOUBTFUL_PAGE
-    )
+    every = [digit for line in lines for digit in line]
+    are_bars = all(digit.value == "1" for digit in every if digit.status is not Status.REJECT)
+    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE or (are_bars and not are_digits)
     company = []
     for line in lines:
         is_doubtful = is_page_doubtful or _share_rejected(line) >= _DOUBTFUL_LINE

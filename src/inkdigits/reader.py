@@ -149,7 +149,7 @@ class Reader:
         is_blank = np.zeros(len(boxes), bool)
         digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule, certainty))
         judged = [[next(digits) for _ in row] for row in found]
-        rows = in_company(judged, is_crowded=bool(note))
+        rows = in_company(judged, is_crowded=bool(note), are_digits=single or line)
         lines = tuple(Line(tuple(row)) for row in rows)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(name, lines, self.bundle.name, elapsed_ms, note)

@@ -15,9 +15,9 @@ from inkdigits.imaging.split import best_path, run_shares
 
 # In nats: how much more probable another way must be to make up for it.
 _PER_DIGIT = 0.05  # a digit more
-_PER_CUT_STROKE = 0.5  # a cut, for each stroke's width of ink that it goes through
+_PER_CUT_STROKE = 0.8  # a cut, for each stroke's width of ink that it goes through
 _NO_DIGIT = 4.0  # a run that is no digit, and again for each digit's width of it
-_SKIP = 6.0  # an atom that is left out; less for a speck
+_SKIP = 4.0  # an atom that is left out; less for a speck
 _LEAST = 1e-6  # probabilities below this are all alike
 
 _DIGIT_WIDTH = 0.7  # in heights

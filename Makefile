@@ -71,6 +71,8 @@ lock: $(VENV)/.uv ## bring the lock up to date with pyproject.toml
 	$(LOCK) pyproject.toml --group build --all-extras --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --group build --constraint requirements/dev.txt \
 		--output-file requirements/run.txt
+	$(LOCK) pyproject.toml --group build --extra serve --constraint requirements/dev.txt \
+		--output-file requirements/serve.txt
 
 upgrade: ## the same, with the newest version of everything
 	$(MAKE) lock LOCK_OPTIONS=--upgrade

@@ -14,7 +14,16 @@ InkdigitsError
 ├── ConfigError                an unknown key, or a value out of its range
 ├── RunError                   a run folder: not there, half there, or already there
 ├── ExportError                an export that failed, or that disagrees with Keras
-└── MissingExtraError          a part of inkdigits that was not installed
+├── MissingExtraError          a part of inkdigits that was not installed
+└── RequestError               a request that the service cannot understand
+    ├── UnauthorizedError      without the token that the service asks for
+    ├── UnknownAddressError    nothing is there
+    ├── WrongMethodError       such as GET where only POST is
+    ├── SlowSenderError        not all of it came in time
+    ├── RequestTooLargeError   too many bytes, or too many images
+    ├── WrongTypeError         a type of content that is not taken
+    ├── BusyError              refused, because too many others wait
+    └── DeadlineError          could not be answered in time
 
 Every message says what came, what was expected and how to fix it.
 """
@@ -93,6 +102,42 @@ class MissingExtraError(InkdigitsError):
         return type(self), (self.what, self.extra)  # so that it comes whole out of a worker process
 
 
+class RequestError(InkdigitsError):
+    """A request to the service cannot be understood."""
+
+
+class UnauthorizedError(RequestError):
+    """The service asks for a token, and none or another one came."""
+
+
+class UnknownAddressError(RequestError):
+    """Nothing is at this address of the service."""
+
+
+class WrongMethodError(RequestError):
+    """The address is there, but not for this method."""
+
+
+class SlowSenderError(RequestError):
+    """The request did not arrive in time."""
+
+
+class RequestTooLargeError(RequestError):
+    """The request has more bytes or more images than the service takes."""
+
+
+class WrongTypeError(RequestError):
+    """The service does not take this type of content here."""
+
+
+class BusyError(RequestError):
+    """Too many requests wait already; this one may be sent again."""
+
+
+class DeadlineError(RequestError):
+    """The answer was not there in time."""
+
+
 class Outcome(NamedTuple):
     """What an error means outside Python."""
 
@@ -117,6 +162,15 @@ OUTCOMES: dict[type[InkdigitsError], Outcome] = {
     RunError: Outcome(1, 500, "Run folder unusable"),
     ExportError: Outcome(1, 500, "Export failed"),
     MissingExtraError: Outcome(2, 501, "Not installed"),
+    RequestError: Outcome(1, 422, "Malformed request"),
+    UnauthorizedError: Outcome(1, 401, "Token missing or wrong"),
+    UnknownAddressError: Outcome(1, 404, "No such address"),
+    WrongMethodError: Outcome(1, 405, "Method not allowed"),
+    SlowSenderError: Outcome(1, 408, "Request came too slowly"),
+    RequestTooLargeError: Outcome(1, 413, "Request too large"),
+    WrongTypeError: Outcome(1, 415, "Type not taken"),
+    BusyError: Outcome(1, 503, "Too busy"),
+    DeadlineError: Outcome(1, 504, "Not done in time"),
 }
 
 

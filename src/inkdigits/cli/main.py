@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inkdigits.cli import data, dial, doctor, evaluate, export, models, read, train
+from inkdigits.cli import data, dial, doctor, evaluate, export, models, read, serve, train
 from inkdigits.cli.common import say
 from inkdigits.errors import InkdigitsError, outcome
 
@@ -27,6 +27,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("dial")(dial.dial)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")
+app.command("serve")(serve.serve)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 

@@ -149,7 +149,7 @@ def in_company(
     Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
     line a third of whose marks were rejected, and on a page half of whose marks were, nothing
     is ok: such digits are for review. A 1 is only a bar, as fences, rulings and bricks are; so
-    where nothing but 1s stands on a page, they are for review as well. On a crowded page, nothing
+    where nothing but 1s is sure on a page, they are for review as well. On a crowded page, nothing
     is for review: there, what is not ok is no digit.
 
     Args:
@@ -161,7 +161,7 @@ def in_company(
         The same, some with a worse status.
     """
     every = [digit for line in lines for digit in line]
-    are_bars = all(digit.value == "1" for digit in every if digit.status is not Status.REJECT)
+    are_bars = all(digit.value == "1" for digit in every if digit.status is Status.OK)
     is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE or (are_bars and not are_digits)
     company = []
     for line in lines:

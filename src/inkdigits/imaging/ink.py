@@ -22,11 +22,17 @@ _ENOUGH = 0.1  # of what stands out at any width
 _PAPER_AREA_PX = 400 * 400
 _DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink
 _SAMPLE_PX = 250_000  # enough for the statistics of a page
-_NOISE_MARGIN = 4.0  # standard deviations of the paper's noise
+_CLEAN = 1 / 255  # a smaller deviation is that of no camera
+_GRAIN_PX, _COLOUR_PX = 0.6, 1.5  # deviations of the blur that takes off grain, but no stroke
+_NOISE_MARGIN = 4.0  # standard deviations of noise that is the same everywhere
+_PAPER_MARGIN, _LOCAL_MARGIN = 2.5, 2.5  # of a place's own: what is paper there; what is ink
+_PLACES, _MIN_PLACE_PX = 25, 15  # a place is such a part of the longer side
+_PRIOR = 0.02  # of a place is taken to be like the rest of the page
 _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
-_DARK_RIM, _RIM_CONTACT = 0.25, 0.25  # what is so dark along so much of one side of the picture
-_MUCH_RESIDUE = 0.04
-_TABLE = 0.35  # of the paper's light: darker ground is no paper
+_TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
+_TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
+_SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
+_MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -44,10 +50,12 @@ def page_ink(page: Pixels) -> Ink:
     dark = 255 - page if _is_light_on_dark(page) else page
     height, width = page.shape[:2]  # a stroke of a page is narrower than these shares of it
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
-    paper = _paper(dark, widest_px)
-    absorbed = _absorbed(dark, paper)
-    absorbed[_rim((absorbed > _DARK_RIM) | _is_table(paper, absorbed.shape))] = 0
-    return _stretched(_without_residue(absorbed, 2 * widest_px))
+    absorbed = _absorbed(dark, _paper(dark, widest_px))
+    if _spread(_sample(absorbed)) > _CLEAN:
+        absorbed = _blurred(absorbed, _GRAIN_PX)
+    absorbed[_surroundings(dark)] = 0
+    place_px = max(_MIN_PLACE_PX, max(height, width) // _PLACES)
+    return _stretched(_above_noise(absorbed, place_px))
 
 
 def digit_ink(picture: Pixels) -> Ink:
@@ -158,7 +166,12 @@ def _is_light_on_dark(page: Pixels) -> bool:
 
 def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
     """The ink of a picture whose strokes are darker than its paper."""
-    return _stretched(_absorbed(picture, _paper(picture, widest_stroke_px)))
+    absorbed = _absorbed(picture, _paper(picture, widest_stroke_px))
+    paper = absorbed[absorbed < _MOSTLY_INK]
+    if paper.size == 0:
+        return np.zeros(absorbed.shape, np.float32)
+    sample = paper if median(absorbed) > _MOSTLY_INK else _sample(absorbed)
+    return _stretched(absorbed - np.float32(median(sample) + _NOISE_MARGIN * _spread(sample)))
 
 
 def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
@@ -176,72 +189,113 @@ def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
 
 
 def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
-    """The share of the paper's light that each pixel lacks, in the channel that lacks most."""
-    height, width = picture.shape[:2]
-    share = np.zeros((height, width), np.float32)
-    for channel, light in zip(_channels(picture), _channels(paper), strict=True):
-        whole = cv2.resize(light.astype(np.float32), (width, height))  # linear
-        missing = cv2.subtract(whole, channel, dtype=cv2.CV_32F)
-        cv2.divide(missing, np.maximum(whole, _DARKEST_PAPER), missing)
-        np.maximum(share, missing, out=share)
+    """The share of the paper's light that each pixel lacks, in the channel that lacks most.
+
+    One channel is noisier than all together, so it counts by what it lacks beyond its noise.
+    """
+    share = _missing(_grey(picture), _grey(paper))
+    if picture.ndim == 2:
+        return share
+    most = np.zeros(share.shape, np.float32)
+    for channel in range(3):
+        more = _missing(picture[..., channel], paper[..., channel])
+        more -= share
+        noise = _spread(_sample(more))
+        if noise > _CLEAN:
+            more = _blurred(more, _COLOUR_PX)
+            noise = _spread(_sample(more))
+        more -= np.float32(_PAPER_MARGIN * noise)
+        np.maximum(most, more, out=most)
+    share += most
     return share
 
 
-def _without_residue(absorbed: Ink, window_px: int) -> Ink:
-    """Take away what shadows and the edge of a table left, where it would pass for noise.
+def _missing(light: Pixels, paper: Pixels) -> Ink:
+    height, width = light.shape
+    whole = cv2.resize(paper.astype(np.float32), (width, height))  # linear
+    missing = cv2.subtract(whole, light, dtype=cv2.CV_32F)
+    cv2.divide(missing, np.maximum(whole, _DARKEST_PAPER), missing)
+    return np.asarray(missing, np.float32)
 
-    It is wide, and strokes are not; but wide strokes would suffer, so clean pages stay as they are.
+
+def _above_noise(absorbed: Ink, place_px: int) -> Ink:
+    """Take away what is left of the paper: its level, and so many deviations of its noise.
+
+    Both are those of the pixels around that are no strokes. Paper is mottled, shadows have
+    edges, and the dark is noisier than the light, so neither is the same all over a page.
     """
-    small = _shrunk((np.clip(absorbed, 0, 1) * 255).astype(np.uint8), _PAPER_AREA_PX)
-    if _spread(small.astype(np.float32)) < 255 * _MUCH_RESIDUE:
-        return absorbed
-    size = max(3, round(window_px * small.shape[1] / absorbed.shape[1]) | 1)
-    residue = cv2.medianBlur(small, min(size, 2 * _MAX_REACH_PX + 1)).astype(np.float32) / 255
-    height, width = absorbed.shape
-    absorbed -= cv2.resize(residue, (width, height))
-    return absorbed
+    size = (place_px | 1, place_px | 1)
+    sample = _sample(absorbed)
+    usual, spread = median(sample), _spread(sample)
+    level = np.full(absorbed.shape, usual, np.float32)
+    noise = np.full(absorbed.shape, spread, np.float32)
+    for _ in range(2):
+        is_paper = absorbed < level + _PAPER_MARGIN * noise + _CLEAN
+        off = np.where(is_paper, absorbed - np.float32(usual), np.float32(0))
+        share = cv2.blur(is_paper.astype(np.float32), size) + np.float32(_PRIOR)
+        mean = cv2.blur(off, size) / share
+        square = (cv2.blur(off * off, size) + np.float32(_PRIOR * spread**2)) / share
+        level = mean + np.float32(usual)
+        noise = np.sqrt(np.maximum(square - mean * mean, 0))
+    return np.asarray(absorbed - level - np.float32(_LOCAL_MARGIN) * noise, np.float32)
 
 
-def _channels(picture: Pixels) -> list[Pixels]:
-    return [picture] if picture.ndim == 2 else [picture[..., index] for index in range(3)]
+def _stretched(written: Ink) -> Ink:
+    """Take paper to 0 and strokes to 1, linearly; all to 0 if there are none."""
+    peak = float(cv2.blur(written, (3, 3)).max())  # a dead pixel is no stroke
+    if peak < _MIN_CONTRAST:
+        return np.zeros(written.shape, np.float32)
+    full = quantile(written[written > peak / 2], 0.9)
+    return np.clip(written / np.float32(full), 0, 1)
 
 
-def _stretched(absorbed: Ink) -> Ink:
-    """Take paper and its noise to 0 and strokes to 1, linearly; all to 0 if there are none."""
-    step = 1 if absorbed.size < _SAMPLE_PX else int((absorbed.size / _SAMPLE_PX) ** 0.5) + 1
-    sample = absorbed[::step, ::step]
-    paper = sample[sample < _MOSTLY_INK]
-    if paper.size == 0:
-        return np.zeros(absorbed.shape, np.float32)
-    if median(sample) > _MOSTLY_INK:
-        sample = paper
-    floor = median(sample) + _NOISE_MARGIN * _spread(sample)
-    peak = float(cv2.blur(absorbed, (3, 3)).max())  # a dead pixel is no stroke
-    if peak - floor < _MIN_CONTRAST:
-        return np.zeros(absorbed.shape, np.float32)
-    full = quantile(absorbed[absorbed > (floor + peak) / 2], 0.9)
-    ink = (absorbed - floor) / np.float32(full - floor)
-    return np.clip(ink, 0, 1, out=ink)
+def _surroundings(picture: Pixels) -> NDArray[np.bool_]:
+    """Where a picture shows what lies beside the paper: a table, a scanner's lid.
+
+    It is darker than the paper, comes in from the picture's border, and ends sharply, as no
+    shadow does.
+    """
+    small = cv2.medianBlur(_grey(_shrunk(picture, _PAPER_AREA_PX)), 3)
+    margin = _TABLE_PX  # the border is continued outwards, so that a narrow rim is no stroke
+    padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((margin, margin), np.uint8))
+    ground = np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
+    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    is_sharp = cv2.dilate(ground, near) > _SHARP * cv2.erode(ground, near)
+    light = quantile(ground, 0.8)
+    outside = np.zeros_like(ground)
+    for share in _TABLES:
+        is_dark = (ground < share * light).astype(np.uint8)
+        labels, stats = cv2.connectedComponentsWithStats(is_dark, connectivity=4)[1:3]
+        known = cv2.dilate(outside, near)  # what is darker still, and where that ends
+        for label in _along_border(np.asarray(labels, np.int32), np.asarray(stats, np.int32)):
+            own = (labels == label).astype(np.uint8)
+            edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
+            if edge.any() and is_sharp[edge].mean() > _MOSTLY:
+                outside |= own
+    wide = cv2.dilate(outside, near)
+    size = picture.shape[1::-1]
+    return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST), bool)
 
 
-def _is_table(paper: Pixels, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where the ground is darker than any shadow on this paper."""
-    light = _grey(paper)
-    is_dark = (light < _TABLE * median(light)).astype(np.uint8)
-    whole = cv2.resize(is_dark, shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.asarray(whole, bool)
+def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[int]:
+    """The labels that lie along a side of the picture: for much of it, or of their own length."""
+    length = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_along = np.zeros(len(stats), bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        contact = np.bincount(side, minlength=len(stats))
+        is_along |= contact > np.minimum(_MUCH_OF_SIDE * len(side), _MOSTLY * length)
+    return [index for index in np.flatnonzero(is_along).tolist() if index > 0]
 
 
-def _rim(is_dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What lies along the picture's border: a table beside the paper, a scanner's lid."""
-    num_labels, labels = cv2.connectedComponents(is_dark.astype(np.uint8), connectivity=4)
-    height, width = is_dark.shape
-    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-    is_rim = np.zeros(num_labels, bool)
-    for side, length in zip(sides, (width, width, height, height), strict=True):
-        is_rim |= np.bincount(side, minlength=num_labels) > _RIM_CONTACT * length
-    is_rim[0] = False
-    return np.asarray(is_rim[labels] if is_rim.any() else np.zeros_like(is_dark), bool)
+def _blurred(values: Ink, deviation_px: float) -> Ink:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), deviation_px), np.float32)
+
+
+def _sample(values: Ink) -> Ink:
+    """Enough of a page for its statistics."""
+    step = 1 if values.size < _SAMPLE_PX else int((values.size / _SAMPLE_PX) ** 0.5) + 1
+    return values[::step, ::step]
 
 
 def _spread(values: Ink) -> float:

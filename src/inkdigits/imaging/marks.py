@@ -12,7 +12,7 @@ from inkdigits.reading import Box
 Labels = NDArray[np.int32]
 
 MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
-_WEAK, _STRONG = 0.25, 0.4  # a mark is what is above weak, and is above strong somewhere
+_WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
 _RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is no digit, but the border
 
@@ -47,21 +47,23 @@ class Marks(NamedTuple):
         return Box(x, y, int(self.right.max()) - x, int(self.bottom.max()) - y)
 
 
-def find_marks(ink: Ink) -> tuple[Labels, Marks, int]:
+def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[Labels, Marks, int]:
     """Find the connected strokes that are dark enough somewhere, and are not the page's rim.
 
     Args:
         ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+        weak: a mark is what hangs together above this,
+        strong: and is above this somewhere.
 
     Returns:
         (h, w) int32 that gives each pixel's mark, the marks, at most 3,000, the largest; and
         how many there were before.
     """
     num_labels, found, table, _ = cv2.connectedComponentsWithStats(
-        (ink > _WEAK).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
+        (ink > weak).astype(np.uint8), connectivity=8, ltype=cv2.CV_32S
     )
     labels, stats = np.asarray(found, np.int32), np.asarray(table, np.int64)
-    is_strong = np.bincount(labels[ink > _STRONG], minlength=num_labels) > 0
+    is_strong = np.bincount(labels[ink > strong], minlength=num_labels) > 0
     border = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
     contact_px = np.bincount(border, minlength=num_labels)
     extent_px = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])

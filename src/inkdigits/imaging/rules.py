@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, Pixels
-from inkdigits.imaging.marks import find_marks, groups, typical_height_px
+from inkdigits.imaging.marks import find_marks, groups, is_frame, typical_height_px
 from inkdigits.imaging.ranks import median, quantile
 
-_FAINT = 0.2  # from here on a pixel may belong to a rule
+_WEAK = 0.1  # what is fainter is never made darker
+_MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
+_FAINT = 0.12  # from here on a pixel may belong to a rule
 _WIDEST_SHARE, _WIDEST_PX = 1 / 150, 7  # a rule is narrower than the sum: of the page, and px
 _SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
-_THIN = 7  # a rule is so many times as long as it is wide
+_THIN = 5  # a rule is so many times as long as it is wide
 _MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
 _MAX_PIECES = 500  # the longest; bounds time on texture
 _MAX_SLOPE = 0.15
@@ -63,7 +65,8 @@ def without_rules(ink: Ink) -> Ink:
         ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
 
     Returns:
-        (h, w) float32, the same where no rule was; the ink itself if there is none at all.
+        (h, w) float32: the marks that are left, as dark as ink can be; the ink itself if there is
+        no rule at all.
     """
     across = _straight(ink)
     down = _straight(np.ascontiguousarray(ink.T))
@@ -75,7 +78,23 @@ def without_rules(ink: Ink) -> Ink:
     cleaned = ink.copy()
     _erase(cleaned, across)
     _erase(cleaned.T, down)
-    return cleaned
+    return _stretched(cleaned)
+
+
+def _stretched(ink: Ink) -> Ink:
+    """Make the marks as dark as ink can be: what was printed may have been far darker."""
+    labels, marks, _ = find_marks(ink, weak=_WEAK, strong=_WEAK)
+    marks = marks.where(~is_frame(marks))
+    if not len(marks.label):
+        return ink
+    darkest = np.zeros(int(labels.max()) + 1, np.float32)
+    is_mark = labels > 0
+    np.maximum.at(darkest, labels[is_mark], cv2.blur(ink, (3, 3))[is_mark])
+    darkest = darkest[marks.label]
+    order = np.argsort(darkest)
+    area = np.cumsum(marks.area[order])
+    full = darkest[order][np.searchsorted(area, _MOSTLY_LIGHTER * area[-1])]
+    return np.minimum(ink / np.float32(max(full, _WEAK)), np.float32(1))
 
 
 def _straight(ink: Ink) -> list[_Rule]:
@@ -240,11 +259,11 @@ class _Meetings(NamedTuple):
             x_next = _at(down, y.T).T
             y = _at(across, x)
             x = x_next
-        slack = _SLACK_PX + wide + thick
+        slack = _SLACK_PX + (wide + thick) / 2
         is_in_x = (x > x0 - slack) & (x < x1 + slack)
         is_in_y = (y > y0 - slack) & (y < y1 + slack)
         meets = is_in_x & is_in_y
-        slack_x, slack_y = slack + 0.04 * (x1 - x0), slack + 0.04 * (y1 - y0)
+        slack_x, slack_y = slack + 0.1 * (x1 - x0), slack + 0.1 * (y1 - y0)
         return cls(
             across,
             down,

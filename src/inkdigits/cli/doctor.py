@@ -17,6 +17,7 @@ _CORE = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "typer")
 _EXTRAS = {
     "train": ("keras", "tensorflow", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "pooch"),
     "notebook": ("jupytext", "nbclient", "ipykernel"),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
 }
 # In a process of its own: TensorFlow takes seconds to import, and may write to the terminal.
 _ASK_KERAS = """

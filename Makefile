@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+export CHROMIUM ?= /usr/bin/chromium
 
 # A virtual environment or Python setting of the person who types `make` must not reach ours.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH PYTHONUSERBASE
@@ -20,7 +21,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo setup test check dev lint types layers pages unit fix docs lock upgrade clean distclean
+.PHONY: help demo setup test check dev lint types layers pages unit web webtest fix docs lock upgrade clean distclean
 
 help: ## list what can be made (this)
 	@echo 'make TARGET, where TARGET is one of:'
@@ -59,6 +60,23 @@ pages: dev ## check that the generated pages are up to date
 unit: dev ## run the tests; ARGS='-m "not slow"' picks some
 	$(BIN)/python -m pytest $(ARGS)
 
+web: ## build the page that `inkdigits serve` shows (needs Node)
+	@command -v npm >/dev/null || { \
+		echo 'The page is built with Node 20.19 or newer and its npm, and there is no npm here.' \
+			'Install them, from nodejs.org or with: apt install npm' >&2; exit 1; }
+	$(MAKE) web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+
+webtest: web $(VENV)/.dev ## test the page, in Chromium too
+	@test -x "$(CHROMIUM)" || { \
+		echo 'There is no Chromium at $(CHROMIUM). Install it (apt install chromium), or name one:' \
+			'make webtest CHROMIUM=/path/to/chromium' >&2; exit 1; }
+	cd web && npm run --silent lint && npm test --silent && npm run --silent e2e
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
 fix: dev ## format, and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -78,11 +96,11 @@ upgrade: ## the same, with the newest version of everything
 	$(MAKE) lock LOCK_OPTIONS=--upgrade
 
 clean: ## delete what was built, and the caches of the tools
-	rm -rf build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist out src/inkdigits/service/page .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## the same, and .venv
-	rm -rf $(VENV)
+	rm -rf $(VENV) web/node_modules
 
 # --- how .venv comes to be -----------------------------------------------------------------------
 # Each stamp stands for a finished step, which is repeated when something it was made from changes.

@@ -55,6 +55,7 @@ def test_what_works_is_ok(inkdigits):
         "reading": "ok",
         "[train]": "ok",
         "[notebook]": "?",
+        "[serve]": "ok",
         "data": "-",
         "bundle": "ok",
         "keras": "ok",

@@ -1,0 +1,187 @@
+/**
+ * Ink from a photograph, the simple way: paper is what a closing leaves, and grey is enough.
+ *
+ * Python (`imaging/ink.py`) looks at colours, tables, rims and printed lines as well; so where the
+ * service answers, it reads photographs, and the page says which one did.
+ */
+
+import {
+  type Ink,
+  median,
+  type Plane,
+  plane,
+  quantile,
+  shrink,
+  stretch,
+  transposed,
+} from "./reading/image.ts";
+
+const PAPER_AREA_PX = 300 * 300;
+const DARKEST_PAPER = 24 / 255;
+const NOISE_MARGIN = 4;
+const MIN_CONTRAST = 0.06;
+const FULL_CONTRAST = 0.9;
+const THUMBNAIL_PX = 40;
+const SAMPLE = 40_000;
+
+/** RGBA, as a canvas gives it. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray;
+}
+
+/** The ink of a page of at most `area_px` pixels, or of one digit that fills its picture. */
+export function inkOf(picture: Picture, isSingle: boolean, area_px: number): Ink {
+  const grey = limited(greyOf(picture), area_px);
+  const { width, height } = grey;
+  const long = Math.max(width, height);
+  const short = Math.min(width, height);
+  if (isSingle && long <= THUMBNAIL_PX) return thumbnailInk(grey);
+  const light = isLightOnDark(grey, isSingle) ? inverted(grey) : grey;
+  const widest_px = isSingle ? Math.min(long * 0.6, short * 1.5) : Math.min(long / 8, short / 2);
+  const paper = paperOf(light, widest_px);
+  const absorbed = light.data.map((value, at) => {
+    const whole = paper.data[at]!;
+    return Math.max(0, whole - value) / Math.max(whole, DARKEST_PAPER);
+  });
+  return stretched({ width, height, data: absorbed });
+}
+
+/** A few pixels of even ground: as Python's `digits_ink`. */
+function thumbnailInk(grey: Ink): Ink {
+  const ground = median(borderOf(grey));
+  const below = ground - Math.min(...grey.data);
+  const above = Math.max(...grey.data) - ground;
+  const span = Math.max(below, above);
+  const isDark = below > above;
+  const full = span >= FULL_CONTRAST ? (isDark ? ground : 1 - ground) : span;
+  const data = grey.data.map((value) =>
+    span < MIN_CONTRAST ? 0 : Math.max(0, isDark ? ground - value : value - ground) / full,
+  );
+  return { ...grey, data };
+}
+
+function greyOf({ width, height, data }: Picture): Ink {
+  const grey = plane(width, height);
+  for (let at = 0; at < grey.data.length; at++) {
+    const [red, green, blue] = [data[4 * at]!, data[4 * at + 1]!, data[4 * at + 2]!];
+    grey.data[at] = (0.299 * red + 0.587 * green + 0.114 * blue) / 255;
+  }
+  return grey;
+}
+
+function limited(picture: Ink, area_px: number): Ink {
+  const scale = Math.sqrt(area_px / (picture.width * picture.height));
+  if (scale >= 1) return picture;
+  const side = (length: number): number => Math.max(1, Math.round(length * scale));
+  return shrink(picture, side(picture.width), side(picture.height));
+}
+
+const inverted = (grey: Ink): Ink => ({ ...grey, data: grey.data.map((value) => 1 - value) });
+
+/** Whether what stands out from its surroundings is mostly lighter than they are. */
+function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
+  if (isSingle) {
+    const ground = median(borderOf(grey));
+    const reach = [Math.min(...sampled(grey.data)), Math.max(...sampled(grey.data))] as const;
+    return ground - reach[0] <= reach[1] - ground;
+  }
+  const small = limited(grey, PAPER_AREA_PX);
+  const around = blurred(small, Math.max(3, Math.round(Math.max(small.width, small.height) / 12)));
+  const apart = small.data.map((value, at) => value - around.data[at]!);
+  const noise = NOISE_MARGIN * spread(apart);
+  let lighter = 0;
+  let darker = 0;
+  for (const value of apart) {
+    lighter += Math.max(value - noise, 0);
+    darker += Math.max(-value - noise, 0);
+  }
+  return lighter > darker;
+}
+
+function borderOf({ width, height, data }: Plane): number[] {
+  const border: number[] = [];
+  for (let x = 0; x < width; x++) border.push(data[x]!, data[(height - 1) * width + x]!);
+  for (let y = 1; y < height - 1; y++) border.push(data[y * width]!, data[(y + 1) * width - 1]!);
+  return border;
+}
+
+/** The picture without anything dark that is narrower than `widest_px`. */
+function paperOf(grey: Ink, widest_px: number): Ink {
+  const small = limited(grey, PAPER_AREA_PX);
+  const reach = Math.max(1, Math.round((widest_px * small.width) / grey.width / 2));
+  const closed = extreme(extreme(small, reach, Math.max), reach, Math.min);
+  return stretch(blurred(closed, Math.max(1, reach >> 2)), grey.width, grey.height);
+}
+
+/** The largest or smallest value within a square around each pixel. */
+function extreme(picture: Ink, reach: number, pick: (one: number, other: number) => number): Ink {
+  return transposed(rows(transposed(rows(picture))));
+
+  function rows({ width, height, data }: Ink): Ink {
+    const result = plane(width, height);
+    // Doubling: the extreme of 2ⁿ neighbours is that of two overlapping runs of 2ⁿ⁻¹.
+    const span = 2 * reach + 1;
+    for (let y = 0; y < height; y++) {
+      let run = Float32Array.from({ length: width + 2 * reach }, (_, x) => {
+        const at = Math.min(Math.max(x - reach, 0), width - 1);
+        return data[y * width + at]!;
+      });
+      let length = 1;
+      while (length < span) {
+        const step = Math.min(length, span - length);
+        const last = run.length - step;
+        run = Float32Array.from({ length: last }, (_, x) => pick(run[x]!, run[x + step]!));
+        length += step;
+      }
+      result.data.set(run.subarray(0, width), y * width);
+    }
+    return result;
+  }
+}
+
+/** The mean within a square around each pixel. */
+function blurred(picture: Ink, reach: number): Ink {
+  return transposed(rows(transposed(rows(picture))));
+
+  function rows({ width, height, data }: Ink): Ink {
+    const result = plane(width, height);
+    for (let y = 0; y < height; y++) {
+      const value = (x: number): number => data[y * width + Math.min(Math.max(x, 0), width - 1)]!;
+      let sum = 0;
+      for (let x = -reach; x <= reach; x++) sum += value(x);
+      for (let x = 0; x < width; x++) {
+        result.data[y * width + x] = sum / (2 * reach + 1);
+        sum += value(x + reach + 1) - value(x - reach);
+      }
+    }
+    return result;
+  }
+}
+
+/** Take paper and its noise to 0 and strokes to 1; all to 0 if there are none. */
+function stretched(absorbed: Ink): Ink {
+  const sample = sampled(absorbed.data);
+  const floor = median(sample) + NOISE_MARGIN * spread(sample);
+  const peak = blurred(absorbed, 1).data.reduce((most, value) => Math.max(most, value), 0);
+  const strong = sampled(absorbed.data.filter((value) => value > (floor + peak) / 2));
+  if (peak - floor < MIN_CONTRAST || !strong.length) return plane(absorbed.width, absorbed.height);
+  const full = quantile(strong, 0.9);
+  const data = absorbed.data.map((value) =>
+    Math.min(Math.max((value - floor) / (full - floor), 0), 1),
+  );
+  return { ...absorbed, data };
+}
+
+function sampled(values: Float32Array): Float32Array {
+  const step = Math.ceil(values.length / SAMPLE);
+  return step <= 1 ? values : values.filter((_, at) => at % step === 0);
+}
+
+/** A standard deviation that strokes and other outliers do not change. */
+function spread(values: Float32Array): number {
+  const sample = sampled(values);
+  const middle = median(sample);
+  return 1.4826 * median(sample.map((value) => Math.abs(value - middle)));
+}

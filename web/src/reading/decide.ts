@@ -1,0 +1,106 @@
+/** From logits to a status. As Python's `decide.py`. */
+
+import { alternatives, type Box, type Digit, type Status } from "./page.ts";
+import { logSumExp } from "./split.ts";
+
+const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
+const DOUBTFUL_LINE = 1 / 3;
+const DOUBTFUL_PAGE = 1 / 2;
+export const DEFAULT_MAX_ERROR = 0.002;
+
+export interface DialRow {
+  readonly max_error: number;
+  readonly threshold: number;
+  readonly share_answered: number;
+}
+
+/** What the page needs of a bundle's manifest. */
+export interface Manifest {
+  readonly name: string;
+  readonly classes: string;
+  readonly calibration: {
+    readonly temperature: number;
+    readonly rejects?: boolean;
+    readonly dial: readonly DialRow[];
+  };
+  readonly members: Readonly<Record<string, string>>;
+}
+
+/** How a bundle's logits are judged. */
+export interface Rule {
+  readonly temperature: number;
+  readonly threshold: number;
+  readonly classes: string;
+  readonly rejects: boolean;
+}
+
+/** What the graph says of one digit. */
+export interface Output {
+  readonly glyph: Float32Array; // 28 × 28
+  readonly logits: Float32Array; // one a class
+  readonly novelty: number; // log-odds of "no digit"
+}
+
+/** Take the rule from a manifest: the laxest setting at least as strict as what is asked for. */
+export function ruleOf(manifest: Manifest, maxError = DEFAULT_MAX_ERROR): Rule {
+  const { temperature, rejects, dial } = manifest.calibration;
+  const fitting = dial.filter((row) => row.max_error <= maxError);
+  if (!fitting.length) throw new Error(`This model cannot promise ${maxError} errors.`);
+  const row = fitting.reduce((one, other) => (other.max_error > one.max_error ? other : one));
+  return {
+    temperature,
+    threshold: row.threshold,
+    classes: manifest.classes,
+    rejects: Boolean(rejects),
+  };
+}
+
+/** Calibrated probabilities of each class, and that this is no digit, which comes last. */
+export function probabilities({ logits, novelty }: Output, rule: Rule): Float64Array {
+  const none = rule.rejects ? novelty + logSumExp(logits) : -Infinity;
+  const scaled = Float64Array.from([...logits, none], (value) => value / rule.temperature);
+  const total = logSumExp(scaled);
+  return scaled.map((value) => Math.exp(value - total));
+}
+
+/** Judge one piece of ink; `certainty` is how sure it is that it is one digit and not a part. */
+export function decide(output: Output, box: Box, rule: Rule, certainty = 1): Digit {
+  const judged = probabilities(output, rule);
+  const none = judged.at(-1)!;
+  const ofDigits = judged.subarray(0, -1).map((value) => value * certainty);
+  const confidence = Math.max(...ofDigits);
+  const value = rule.classes[ofDigits.indexOf(confidence)]!;
+  const [best, second] = [...ofDigits].sort((one, other) => other - one);
+  const isRejected = rule.rejects ? none > 0.5 : best! + second! < MIN_PAIR;
+  const status = isRejected ? "reject" : confidence >= rule.threshold ? "ok" : "review";
+  return {
+    value,
+    confidence,
+    status,
+    box,
+    alternatives: alternatives(rule.classes, ofDigits, value),
+  };
+}
+
+/** Doubt the digits that stand among what is no digit; and bars alone, unless they are digits. */
+export function inCompany<T extends Digit>(
+  lines: readonly (readonly T[])[],
+  { isCrowded = false, areDigits = false } = {},
+): T[][] {
+  const every = lines.flat();
+  const areBars = every.every((digit) => digit.status === "reject" || digit.value === "1");
+  const isPageDoubtful = shareRejected(every) >= DOUBTFUL_PAGE || (areBars && !areDigits);
+  return lines.map((line) => {
+    const isDoubtful = isPageDoubtful || shareRejected(line) >= DOUBTFUL_LINE;
+    const worse = (status: Status): Status => {
+      if (status === "ok" && isDoubtful) return isCrowded ? "reject" : "review";
+      return status === "review" && isCrowded ? "reject" : status;
+    };
+    return line.map((digit) => ({ ...digit, status: worse(digit.status) }));
+  });
+}
+
+function shareRejected(digits: readonly Digit[]): number {
+  const rejected = digits.filter((digit) => digit.status === "reject").length;
+  return digits.length ? rejected / digits.length : 0;
+}

@@ -1,0 +1,140 @@
+/** Boxes to lines, in reading order. As Python's `imaging/layout.py`. */
+
+import { median } from "./image.ts";
+import type { Box } from "./page.ts";
+
+const SAME_LINE = 0.5; // the middles of a line's neighbours differ by less, in their heights
+const MAX_SLOPE = 0.6;
+const COLUMN_GAP = 2.5;
+const LEVEL_COLUMN_GAP = 6;
+const MIN_COLUMN_LINES = 3;
+const LEVEL = 0.35;
+const MOSTLY_LEVEL = 0.7;
+
+interface Place {
+  readonly index: number;
+  readonly left: number;
+  readonly right: number;
+  readonly x: number; // middle
+  readonly y: number; // middle
+  readonly height: number;
+  level: number; // y without the slope
+}
+
+/** Indices of the boxes: the lines in reading order, each from left to right. */
+export function readingOrder(boxes: readonly Box[]): number[][] {
+  if (!boxes.length) return [];
+  const places = boxes.map(([x, y, width, height], index) => ({
+    index,
+    left: x,
+    right: x + width,
+    x: x + width / 2,
+    y: y + height / 2,
+    height,
+    level: 0,
+  }));
+  const slope = slopeOf(places);
+  for (const place of places) place.level = place.y - slope * place.x;
+  return columnsOf(places).flatMap(linesOf);
+}
+
+/** All boxes as one line, from left to right. */
+export function oneLine(boxes: readonly Box[]): number[][] {
+  const order = boxes.map((_, index) => index);
+  const middle = (index: number): number => 2 * boxes[index]![0] + boxes[index]![2];
+  return boxes.length ? [order.sort((one, other) => middle(one) - middle(other))] : [];
+}
+
+function linesOf(places: readonly Place[]): number[][] {
+  const lines: { members: Place[]; level: number; height: number }[] = [];
+  for (const place of [...places].sort((one, other) => one.x - other.x)) {
+    const apart = lines.map(
+      (line) => Math.abs(place.level - line.level) / Math.max(place.height, line.height),
+    );
+    const nearest = Math.min(...apart);
+    if (lines.length && nearest < SAME_LINE) {
+      const line = lines[apart.indexOf(nearest)]!;
+      line.members.push(place);
+      line.level += (place.level - line.level) / 2;
+      line.height += (place.height - line.height) / 2;
+    } else {
+      lines.push({ members: [place], level: place.level, height: place.height });
+    }
+  }
+  const mean = (members: readonly Place[]): number =>
+    members.reduce((sum, place) => sum + place.level, 0) / members.length;
+  return lines
+    .sort((one, other) => mean(one.members) - mean(other.members))
+    .map((line) => line.members.map((place) => place.index));
+}
+
+/** How far lines fall per pixel to the right. */
+function slopeOf(places: readonly Place[]): number {
+  const slopes: number[] = [];
+  for (const place of places) {
+    let nearest: Place | undefined;
+    for (const other of places) {
+      const across = other.x - place.x;
+      const isNeighbour =
+        across > 0 &&
+        Math.abs(other.y - place.y) < MAX_SLOPE * place.height &&
+        across < 4 * place.height;
+      if (isNeighbour && (!nearest || other.x < nearest.x)) nearest = other;
+    }
+    if (nearest) slopes.push((nearest.y - place.y) / (nearest.x - place.x));
+  }
+  return slopes.length < 3 ? 0 : median(slopes);
+}
+
+/** The boxes of each column, from left to right. */
+function columnsOf(places: readonly Place[]): Place[][] {
+  const typical = median(places.map((place) => place.height));
+  const kept: Place[][] = [];
+  let reach = -Infinity; // of all that came before
+  let column: Place[] = [];
+  let gap = 0; // before the column
+  const close = (): void => {
+    const before = kept.at(-1);
+    const isWide = gap > LEVEL_COLUMN_GAP * typical;
+    if (before && !areColumns(before, column, typical, isWide)) before.push(...column);
+    else kept.push(column);
+  };
+  for (const place of [...places].sort((one, other) => one.left - other.left)) {
+    const next = place.left - reach;
+    if (column.length && next > COLUMN_GAP * typical) {
+      close();
+      column = [];
+      gap = next;
+    }
+    column.push(place);
+    reach = Math.max(reach, place.right);
+  }
+  close();
+  return kept.map((members) => members.sort((one, other) => one.index - other.index));
+}
+
+function areColumns(
+  one: readonly Place[],
+  other: readonly Place[],
+  typical: number,
+  isWide: boolean,
+): boolean {
+  const [fewer, more] = [distinct(one), distinct(other)].sort((a, b) => a.length - b.length);
+  if (fewer!.length < MIN_COLUMN_LINES) return false;
+  const level = fewer!.filter(
+    (at) => Math.min(...more!.map((against) => Math.abs(at - against))) < LEVEL * typical,
+  );
+  return isWide || level.length / fewer!.length < MOSTLY_LEVEL;
+}
+
+/** The levels of the lines that these boxes make up, roughly. */
+function distinct(places: readonly Place[]): number[] {
+  const apart = SAME_LINE * median(places.map((place) => place.height));
+  const parts: number[][] = [];
+  for (const level of places.map((place) => place.level).sort((one, other) => one - other)) {
+    const last = parts.at(-1);
+    if (last && level - last.at(-1)! <= apart) last.push(level);
+    else parts.push([level]);
+  }
+  return parts.map((part) => part.reduce((sum, level) => sum + level, 0) / part.length);
+}

@@ -1,0 +1,135 @@
+/** From ink to what is written in it. As Python's `reader.py`. */
+
+import { decide, inCompany, type Output, probabilities, type Rule } from "./decide.ts";
+import { cropped, type Ink, plane } from "./image.ts";
+import { choose } from "./lattice.ts";
+import { type Box, type Digit, makePage, type Page } from "./page.ts";
+import { findAtoms, findLines, type Segment } from "./segment.ts";
+
+const MARGIN_PX = 2; // so that what does not touch the rim of the page still does not
+
+/** What the network says of crops of any sizes, in their order. */
+export type Run = (crops: readonly Ink[]) => Promise<Output[]>;
+
+/** A digit with what explains it. */
+export interface SeenDigit extends Digit {
+  readonly probabilities: readonly number[];
+  readonly glyph: Float32Array;
+  readonly ink: Ink;
+}
+
+export interface Look {
+  readonly page: Page;
+  /** In reading order, as in the page. */
+  readonly digits: readonly SeenDigit[];
+}
+
+/**
+ * Read the ink of a page; boxes are in pixels of the ink, times `scale`. `areDigits`: somebody says
+ * that these are digits, so that a 1 is not doubted where it stands alone.
+ */
+export async function readInk(
+  ink: Ink,
+  rule: Rule,
+  run: Run,
+  { model = "", isOneLine = false, areDigits = false, scale = 1 } = {},
+): Promise<Look> {
+  const started = performance.now();
+  const { left, top, part } = inked(ink);
+  const { rows, note } = rule.rejects
+    ? await readAtoms(part, rule, run, isOneLine)
+    : await readSegments(findLines(part, isOneLine), rule, run);
+  const place = ([x, y, width, height]: Box): Box =>
+    scaled([left + x, top + y, width, height], scale);
+  const lines = inCompany(rows, {
+    isCrowded: Boolean(note),
+    areDigits: areDigits || isOneLine,
+  }).map((row) => row.map((digit) => ({ ...digit, box: place(digit.box) })));
+  return {
+    page: makePage(lines, model, performance.now() - started, note),
+    digits: lines.flat(),
+  };
+}
+
+/** Read ink that is one digit, whatever it looks like. */
+export async function readDigits(inks: readonly Ink[], rule: Rule, run: Run): Promise<SeenDigit[]> {
+  const outputs = await run(inks);
+  return inks.map((ink, index) => {
+    const box = [0, 0, ink.width, ink.height] as const;
+    if (ink.data.some((value) => value > 0)) return seen({ box, ink }, outputs[index]!, rule, 1);
+    const blank = { value: "", confidence: 0, status: "blank", alternatives: [] } as const;
+    return { ...blank, box, ink, probabilities: [], glyph: outputs[index]!.glyph };
+  });
+}
+
+async function readAtoms(
+  ink: Ink,
+  rule: Rule,
+  run: Run,
+  isOneLine: boolean,
+): Promise<{ rows: SeenDigit[][]; note: string }> {
+  const { lines, note } = findAtoms(ink, isOneLine);
+  const outputs = await run(lines.flatMap((line) => line.segments.map((segment) => segment.ink)));
+  let start = 0;
+  const rows = lines.map((line) => {
+    const mine = outputs.slice(start, (start += line.segments.length));
+    const choice = choose(
+      line,
+      mine.map((output) => probabilities(output, rule)),
+    );
+    return choice.runs.map((index, place) =>
+      seen(line.segments[index]!, mine[index]!, rule, choice.certainty[place]!),
+    );
+  });
+  return { rows: rows.filter((row) => row.length), note };
+}
+
+async function readSegments(
+  lines: readonly (readonly Segment[])[],
+  rule: Rule,
+  run: Run,
+): Promise<{ rows: SeenDigit[][]; note: string }> {
+  const outputs = await run(lines.flat().map((segment) => segment.ink));
+  let next = 0;
+  const rows = lines.map((line) => line.map((segment) => seen(segment, outputs[next++]!, rule, 1)));
+  return { rows, note: "" };
+}
+
+function seen({ box, ink }: Segment, output: Output, rule: Rule, certainty: number): SeenDigit {
+  const judged = probabilities(output, rule).map((value) => value * certainty);
+  return {
+    ...decide(output, box, rule, certainty),
+    probabilities: Array.from(judged.subarray(0, -1)),
+    glyph: output.glyph,
+    ink,
+  };
+}
+
+/** The part of a page that has ink, with paper around it, as much as there is. */
+function inked(ink: Ink): { left: number; top: number; part: Ink } {
+  const { width, height, data } = ink;
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!data[y * width + x]) continue;
+      if (x < left) left = x;
+      if (x > right) right = x;
+      if (y < top) top = y;
+      bottom = y;
+    }
+  }
+  if (left > right) return { left: 0, top: 0, part: plane(1, 1) };
+  left = Math.max(0, left - MARGIN_PX);
+  top = Math.max(0, top - MARGIN_PX);
+  right = Math.min(width, right + 1 + MARGIN_PX);
+  bottom = Math.min(height, bottom + 1 + MARGIN_PX);
+  return { left, top, part: cropped(ink, left, top, right - left, bottom - top) };
+}
+
+function scaled([x, y, width, height]: Box, scale: number): Box {
+  const left = Math.round(x * scale);
+  const top = Math.round(y * scale);
+  const right = Math.round((x + width) * scale);
+  const bottom = Math.round((y + height) * scale);
+  return [left, top, Math.max(right - left, 1), Math.max(bottom - top, 1)];
+}

@@ -1,0 +1,175 @@
+/** The parts of reading that golden files do not reach; values worked out by hand. */
+
+import { expect, test } from "vitest";
+import { decide, inCompany, probabilities, ruleOf } from "../src/reading/decide.ts";
+import type { Manifest, Output, Rule } from "../src/reading/decide.ts";
+import {
+  components,
+  distances,
+  median,
+  plane,
+  quantile,
+  shrink,
+  stretch,
+} from "../src/reading/image.ts";
+import { oneLine, readingOrder } from "../src/reading/layout.ts";
+import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
+import type { Mark } from "../src/reading/marks.ts";
+import { makePage } from "../src/reading/page.ts";
+import type { Box, Digit, Status } from "../src/reading/page.ts";
+import { bestPath, runShares } from "../src/reading/split.ts";
+
+const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };
+const box: Box = [0, 0, 10, 20];
+
+function output(logits: Record<number, number>, novelty: number): Output {
+  const all = Float32Array.from({ length: 10 }, (_, index) => logits[index] ?? -20);
+  return { glyph: new Float32Array(784), logits: all, novelty };
+}
+
+test("two equal logits share what novelty leaves", () => {
+  const judged = probabilities(output({ 4: 1, 9: 1 }, 0), rule); // novelty 0: one half is none
+  expect(judged[4]).toBeCloseTo(0.25);
+  expect(judged[9]).toBeCloseTo(0.25);
+  expect(judged[10]).toBeCloseTo(0.5);
+});
+
+test("statuses: sure, not sure, no digit", () => {
+  expect(decide(output({ 7: 9 }, -9), box, rule).status).toBe("ok");
+  const unsure = decide(output({ 4: 2, 9: 2 }, -9), box, rule);
+  expect(unsure.status).toBe("review");
+  expect([unsure.value, unsure.alternatives[0]!.value]).toEqual(["4", "9"]);
+  expect(decide(output({ 7: 9 }, 3), box, rule).status).toBe("reject");
+  expect(decide(output({ 7: 9 }, -9), box, rule, 0.5).status).toBe("review"); // unsure of the cut
+});
+
+test("the dial takes the laxest setting that is strict enough", () => {
+  const dial = [0.02, 0.005, 0.002].map((max_error, index) => ({
+    max_error,
+    threshold: [0, 0.7, 0.95][index]!,
+    share_answered: 1,
+  }));
+  const manifest: Manifest = {
+    name: "",
+    classes: "01",
+    calibration: { temperature: 2, dial },
+    members: {},
+  };
+  expect(ruleOf(manifest, 0.01).threshold).toBe(0.7);
+  expect(ruleOf(manifest).threshold).toBe(0.95);
+  expect(() => ruleOf(manifest, 0.001)).toThrow(/cannot promise/);
+});
+
+const digit = (status: Status, value = "1"): Digit => ({
+  value,
+  status,
+  confidence: 1,
+  box,
+  alternatives: [],
+});
+
+test("among what is no digit, nothing is sure", () => {
+  const line = [digit("ok"), digit("ok"), digit("reject")];
+  expect(inCompany([line])[0]!.map(({ status }) => status)).toEqual(["review", "review", "reject"]);
+  expect(inCompany([[digit("ok"), digit("ok", "2")]])[0]![0]!.status).toBe("ok");
+  expect(inCompany([[digit("review")]], { isCrowded: true })[0]![0]!.status).toBe("reject");
+});
+
+test("bars alone are no sure 1s, unless somebody says so", () => {
+  expect(inCompany([[digit("ok"), digit("ok")]])[0]![0]!.status).toBe("review");
+  expect(inCompany([[digit("ok")]], { areDigits: true })[0]![0]!.status).toBe("ok");
+});
+
+test("a page leaves out what was rejected, and is as bad as its worst digit", () => {
+  const page = makePage(
+    [[digit("ok", "4"), digit("reject", "7")], [digit("reject")], [digit("ok", "2")]],
+    "m",
+    1,
+  );
+  expect([page.text, page.status]).toEqual(["4\n2", "reject"]);
+  expect(makePage([], "m", 1).status).toBe("blank");
+});
+
+test("components: corners connect with 8 neighbours, not with 4", () => {
+  const mask = { width: 3, height: 3, data: Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1) };
+  expect(components(mask, 8).count).toBe(1);
+  expect(components(mask, 4).count).toBe(3);
+});
+
+test("shrinking keeps the mean; stretching keeps what is even", () => {
+  const ramp = { width: 6, height: 4, data: Float32Array.from({ length: 24 }, (_, at) => at) };
+  const small = shrink(ramp, 3, 2);
+  expect([...small.data]).toEqual([3.5, 5.5, 7.5, 15.5, 17.5, 19.5]); // means of 2 × 2
+  const odd = shrink(ramp, 4, 3);
+  expect(odd.data.reduce((sum, value) => sum + value, 0) / 12).toBeCloseTo(11.5);
+  const even = stretch({ width: 2, height: 2, data: new Float32Array(4).fill(0.5) }, 5, 7);
+  expect(even.data.every((value) => value === 0.5)).toBe(true);
+});
+
+test("distances: 0.955 a step, 1.3693 across a corner", () => {
+  const data = new Uint8Array(25).fill(1);
+  data[0] = 0;
+  const away = distances({ width: 5, height: 5, data }).data;
+  expect(away[4]).toBeCloseTo(4 * 0.955, 3);
+  expect(away[24]).toBeCloseTo(4 * 1.3693, 3);
+});
+
+test("medians and quantiles are NumPy's", () => {
+  expect(median([3, 1, 2])).toBe(2);
+  expect(median([4, 1, 2, 3])).toBe(2.5);
+  expect(quantile([0, 10], 0.9)).toBe(9);
+});
+
+test("marks: specks and what lies along the rim are left out", () => {
+  const ink = plane(40, 40);
+  for (let y = 10; y < 30; y++) ink.data[y * 40 + 20] = ink.data[y * 40 + 21] = 1;
+  for (let y = 0; y < 40; y++) ink.data[y * 40] = 1; // the rim
+  ink.data[5 * 40 + 35] = 1; // a speck
+  const { marks } = findMarks(ink);
+  expect(marks.map(({ left, top, right, bottom }) => [left, top, right, bottom])).toEqual([
+    [20, 10, 22, 30],
+  ]);
+});
+
+test("the typical height counts tall marks more", () => {
+  const mark = (height: number): Mark => ({
+    left: 0,
+    top: 0,
+    right: 9,
+    bottom: height,
+    area: 99,
+    label: 1,
+  });
+  expect(typicalHeight([mark(2), mark(2), mark(2), mark(30), mark(40)])).toBe(40);
+});
+
+test("groups are the connected parts of a relation", () => {
+  expect(groups([1, 2, 10, 3, 11], (one, other) => Math.abs(one - other) === 1)).toEqual([
+    [1, 2, 3],
+    [10, 11],
+  ]);
+});
+
+test("reading order: lines from top to bottom, though they tilt", () => {
+  const at = (x: number, y: number): Box => [x, y, 20, 30];
+  const boxes = [at(0, 0), at(40, 6), at(80, 12), at(0, 60), at(40, 66), at(80, 72)];
+  expect(readingOrder([...boxes].reverse())).toEqual([
+    [5, 4, 3],
+    [2, 1, 0],
+  ]);
+  expect(oneLine([at(40, 90), at(0, 0)])).toEqual([[1, 0]]);
+  expect(readingOrder([])).toEqual([]);
+});
+
+test("the best path, and how much of all ways goes through each run", () => {
+  const runs = [
+    [0, 0],
+    [1, 1],
+    [0, 1],
+  ] as const;
+  expect(bestPath(2, runs, [1, 1, 1.5], [9, 9])).toEqual([2]);
+  expect(bestPath(2, runs, [0.5, 0.5, 1.5], [9, 9])).toEqual([0, 1]);
+  expect(bestPath(2, runs, [5, 1, 9], [0.1, 9])).toEqual([1]);
+  const shares = runShares(2, runs, [1, 1, 2], [Infinity, Infinity]); // two ways, equally good
+  shares.forEach((share) => expect(share).toBeCloseTo(0.5));
+});

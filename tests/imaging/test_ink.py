@@ -245,3 +245,86 @@ def test_a_shadow_does_not_settle_polarity(write: Write, is_light: bool) -> None
     page = on_paper(truth, 200 * (1 - 0.55 * shadow), pen=0.6)
     ink = page_ink(255 - page if is_light else page)
     assert ink[truth > 0.9].mean() > 0.6
+
+
+def photographed(picture: np.ndarray, seed: int, noise: float = 5) -> np.ndarray:
+    """A picture of (H, W, 3), a little out of focus, with a sensor's noise, as JPEG."""
+    grain = np.random.default_rng(seed).normal(0, noise, picture.shape)
+    seen = np.clip(cv2.GaussianBlur(picture.astype(np.float64), (0, 0), 0.6) + grain, 0, 255)
+    jpeg = cv2.imencode(".jpg", seen.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+    return cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+
+
+def in_colour(ink: np.ndarray, paper: tuple, pen: tuple) -> np.ndarray:
+    """Lay ink of a colour on paper of another: (H, W, 3) of 0 to 255."""
+    return np.array(paper) * (1 - ink[..., None]) + np.array(pen) * ink[..., None]
+
+
+def mottled(shape: tuple, seed: int) -> np.ndarray:
+    """Light and dark patches of 15 pixels, 1 on average: (H, W, 1)."""
+    patches = np.random.default_rng(seed).normal(1, 0.02, (shape[0] // 15 + 2, shape[1] // 15 + 2))
+    return cv2.resize(patches, shape[::-1], interpolation=cv2.INTER_CUBIC)[..., None]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_faint_pencil_on_brown_paper_stays_whole(write: Write, seed: int) -> None:
+    truth = write(["407235", "896047"], height_px=16, pen_px=1, seed=seed)
+    page = in_colour(0.45 * truth, (184, 150, 112), (70, 70, 75)) * mottled(truth.shape, seed)
+    ink = page_ink(photographed(page, seed))
+    assert (ink[truth > 0.8] > 0.25).mean() > 0.9
+    far = cv2.dilate(truth, np.ones((7, 7), np.uint8)) == 0
+    assert (ink[far] > 0.25).mean() < 0.002
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_blank_rough_paper_stays_blank(seed: int) -> None:
+    shape = (300, 420)
+    page = np.array((184, 150, 112)) * mottled(shape, seed)
+    ink = page_ink(photographed(page, seed))
+    assert (ink > 0.25).mean() < 0.001
+
+
+@pytest.mark.parametrize("table", [(45, 30, 25), (95, 75, 60)])
+@pytest.mark.parametrize("turn_deg", [0.0, 1.5, -4.0])
+def test_the_edge_of_the_paper_is_no_ink(write: Write, table: tuple, turn_deg: float) -> None:
+    truth = np.pad(write(["4071", "2358"], height_px=90, pen_px=8), 80)
+    height, width = truth.shape
+    page = in_colour(truth, (225, 220, 205), (60, 60, 90))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), turn_deg, 0.94)
+    seen = cv2.warpAffine(page, turn, (width, height), borderValue=table)
+    ink = page_ink(photographed(seen, 0))
+    near = cv2.dilate(cv2.warpAffine(truth, turn, (width, height)), np.ones((9, 9), np.uint8)) > 0
+    assert (ink[~near] > 0.25).sum() < 20
+    assert ink[cv2.warpAffine(truth, turn, (width, height)) > 0.9].mean() > 0.8
+
+
+def test_what_lies_in_a_shadow_is_not_beside_the_paper(write: Write) -> None:
+    truth = write(["4071", "2358"], height_px=60, pen_px=5)
+    x = np.arange(truth.shape[1]) - truth.shape[1] / 2
+    shadow = 1 - 0.6 / (1 + np.exp(x / 8))  # of a straight edge, from the left border on
+    page = in_colour(truth, (225, 220, 205), (60, 60, 90)) * shadow[None, :, None]
+    ink = page_ink(photographed(page, 0, noise=3))
+    dark = (slice(None), slice(0, truth.shape[1] // 2 - 40))
+    assert ink[dark][truth[dark] > 0.9].mean() > 0.6
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 3.0])
+@pytest.mark.parametrize("paper", [(235, 232, 225), (40, 70, 55)])
+def test_each_panel_has_its_own_polarity(write: Write, paper: tuple, turn_deg: float) -> None:
+    """A dark band with light digits on a light page; a light label with dark ones on a board."""
+    body = write(["4071", "2358"], height_px=40, pen_px=4)
+    title = write(["90718"], height_px=40, pen_px=4)[:90]
+    truth = np.zeros((460, 640), np.float32)
+    page = np.tile(np.array(paper, np.float64), (460, 640, 1))
+    page[40:140, 80:600] = 255 - page[40:140, 80:600]
+    for part, top in ((title, 45), (body, 180)):
+        place = np.s_[top : top + part.shape[0], 110 : 110 + part.shape[1]]
+        truth[place] = part
+        page[place] += (255 - 2 * page[place]) * part[..., None]
+    turn = cv2.getRotationMatrix2D((320, 230), turn_deg, 1)
+    truth = cv2.warpAffine(truth, turn, (640, 460))
+    page = cv2.warpAffine(page, turn, (640, 460), borderMode=cv2.BORDER_REPLICATE)
+    ink = page_ink(photographed(page, 0))
+    assert ink[truth > 0.9].mean() > 0.85
+    far = cv2.dilate(truth, np.ones((7, 7), np.uint8)) == 0
+    assert (ink[far] > 0.25).mean() < 0.005

@@ -141,3 +141,24 @@ def test_texture_ends_soon() -> None:
     cleaned = without_rules(texture)
     assert time.process_time() - began < 8  # measured: 1; a bound against accidents
     assert cleaned.shape == texture.shape
+
+
+@pytest.mark.parametrize("height_px", [20, 40])
+def test_pencil_in_rows_of_printed_boxes_comes_out_dark(write: Write, height_px: int) -> None:
+    """The boxes are four times as dark; each row of them stands alone."""
+    pencil = 0.25 * write(["40713", "23586", "90146"], height_px=height_px, pen_px=height_px / 12)
+    advance, boxes = round((10 / 16 + 0.45) * height_px), np.zeros_like(pencil)
+    left = height_px - round(0.25 * height_px)
+    for row in range(3):
+        top = round(height_px * (0.5 + 2 * row))
+        for column in range(5):
+            start = left + column * advance
+            corner = (start + advance, top + round(1.65 * height_px))
+            cv2.rectangle(boxes, (start, top), corner, 1.0, 1)
+    boxes = cv2.GaussianBlur(boxes, (0, 0), 0.5)
+    boxes /= boxes.max()
+    cleaned = without_rules(np.maximum(pencil, boxes))
+    inside = cv2.dilate(boxes, np.ones((3, 3), np.uint8)) < 0.1
+    assert cleaned[inside & (pencil > 0.2)].mean() > 0.55  # it was 0.25
+    beside = cv2.dilate(pencil, np.ones((7, 7), np.uint8)) < 0.05
+    assert (cleaned[beside & (boxes > 0.5)] > 0.4).mean() < 0.1  # specks where edges cross

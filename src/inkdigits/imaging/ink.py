@@ -32,7 +32,9 @@ _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit
 _TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
 _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
-_MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6
+_MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
+_MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
+_WITHIN = 2
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -48,14 +50,30 @@ def page_ink(page: Pixels) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
-    height, width = page.shape[:2]  # a stroke of a page is narrower than these shares of it
+    ground = _ground(dark)
+    ink = _paper_ink(dark, _scaled(_surroundings(ground), dark.shape) > 0)
+    for panel in _panels(ground):
+        whole = _scaled(panel, ink.shape)
+        x, y, width, height = cv2.boundingRect((whole > 0).astype(np.uint8))
+        place = np.s_[y : y + height, x : x + width]
+        written = _paper_ink(255 - dark[place], whole[place] != _WITHIN)
+        if written.any():  # else it is a stroke
+            ink[place][whole[place] > 0] = 0
+            ink[place] += written
+    return ink
+
+
+def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
+    """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
+    height, width = dark.shape[:2]  # a stroke of a page is narrower than these shares of it
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
     absorbed = _absorbed(dark, _paper(dark, widest_px))
     if _spread(_sample(absorbed)) > _CLEAN:
         absorbed = _blurred(absorbed, _GRAIN_PX)
-    absorbed[_surroundings(dark)] = 0
-    place_px = max(_MIN_PLACE_PX, max(height, width) // _PLACES)
-    return _stretched(_above_noise(absorbed, place_px))
+    absorbed[is_outside] = 0
+    written = _above_noise(absorbed, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
+    written[is_outside] = 0
+    return _stretched(written)
 
 
 def digit_ink(picture: Pixels) -> Ink:
@@ -246,20 +264,56 @@ def _stretched(written: Ink) -> Ink:
     if peak < _MIN_CONTRAST:
         return np.zeros(written.shape, np.float32)
     full = quantile(written[written > peak / 2], 0.9)
-    return np.clip(written / np.float32(full), 0, 1)
+    return np.asarray(np.clip(written / np.float32(full), 0, 1), np.float32)
 
 
-def _surroundings(picture: Pixels) -> NDArray[np.bool_]:
+def _ground(picture: Pixels) -> Pixels:
+    """The grey picture without thin dark strokes, in small."""
+    small = cv2.medianBlur(_grey(_shrunk(picture, _PAPER_AREA_PX)), 3)
+    margin = _TABLE_PX  # the border is continued outwards, so that a narrow rim is no stroke
+    padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((margin, margin), np.uint8))
+    return np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
+
+
+def _panels(ground: Pixels) -> list[Pixels]:
+    """Dark rectangles on the paper: labels, or the bands behind titles.
+
+    Each is 1 at its edge, and 2 within.
+    """
+    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    height, width = ground.shape
+    light = quantile(ground, 0.8)
+    found = np.zeros_like(ground)
+    panels = []
+    for share in _TABLES:
+        is_dark = (ground < share * light).astype(np.uint8)
+        for outline in cv2.findContours(is_dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+            x, y, wide, high = cv2.boundingRect(outline)
+            is_at_border = x == 0 or y == 0 or x + wide == width or y + high == height
+            corners = cv2.boxPoints(cv2.minAreaRect(outline))
+            area = cv2.contourArea(outline)
+            if (
+                is_at_border
+                or min(wide, high) < _MIN_PANEL_PX
+                or area < _FILLED * cv2.contourArea(corners)
+            ):
+                continue
+            panel = np.zeros_like(ground)
+            cv2.fillConvexPoly(panel, np.rint(corners).astype(np.int32), 1)
+            if not (panel & found).any():
+                found |= panel
+                edge, within = cv2.dilate(panel, near), cv2.erode(panel, near)
+                panels.append(np.asarray(np.where(within > 0, _WITHIN, edge), np.uint8))
+    return panels
+
+
+def _surroundings(ground: Pixels) -> Pixels:
     """Where a picture shows what lies beside the paper: a table, a scanner's lid.
 
     It is darker than the paper, comes in from the picture's border, and ends sharply, as no
     shadow does.
     """
-    small = cv2.medianBlur(_grey(_shrunk(picture, _PAPER_AREA_PX)), 3)
-    margin = _TABLE_PX  # the border is continued outwards, so that a narrow rim is no stroke
-    padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((margin, margin), np.uint8))
-    ground = np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
     near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
     is_sharp = cv2.dilate(ground, near) > _SHARP * cv2.erode(ground, near)
     light = quantile(ground, 0.8)
@@ -273,9 +327,7 @@ def _surroundings(picture: Pixels) -> NDArray[np.bool_]:
             edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
             if edge.any() and is_sharp[edge].mean() > _MOSTLY:
                 outside |= own
-    wide = cv2.dilate(outside, near)
-    size = picture.shape[1::-1]
-    return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST), bool)
+    return np.asarray(cv2.dilate(outside, near), np.uint8)
 
 
 def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[int]:
@@ -286,6 +338,10 @@ def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[i
         contact = np.bincount(side, minlength=len(stats))
         is_along |= contact > np.minimum(_MUCH_OF_SIDE * len(side), _MOSTLY * length)
     return [index for index in np.flatnonzero(is_along).tolist() if index > 0]
+
+
+def _scaled(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
+    return np.asarray(cv2.resize(mask, shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _blurred(values: Ink, deviation_px: float) -> Ink:

@@ -94,7 +94,7 @@ def _stretched(ink: Ink) -> Ink:
     order = np.argsort(darkest)
     area = np.cumsum(marks.area[order])
     full = darkest[order][np.searchsorted(area, _MOSTLY_LIGHTER * area[-1])]
-    return np.minimum(ink / np.float32(max(full, _WEAK)), np.float32(1))
+    return np.asarray(np.minimum(ink / np.float32(max(full, _WEAK)), 1), np.float32)
 
 
 def _straight(ink: Ink) -> list[_Rule]:

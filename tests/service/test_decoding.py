@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inkdigits.errors import InputError, RequestError
+from inkdigits.errors import InputError, RequestError, RequestTooLargeError
 from inkdigits.imaging.decode import decode
 from inkdigits.imaging.ink import digit_ink, digits_ink
 from inkdigits.service.decoding import SMALL_PX, decode_small, is_small_png, uploads
@@ -85,3 +85,18 @@ def test_the_files_of_a_form_come_in_order_with_their_names():
 def test_a_form_of_any_bytes_is_read_or_refused(body):
     with suppress(RequestError):
         uploads(b"--b\r\n" + body, "multipart/form-data; boundary=b", 5)
+
+
+def test_a_form_without_its_end_is_refused_whatever_came_before():
+    part = b"--b\r\nContent-Disposition: form-data; name=files\r\n\r\nx"
+    kind = "multipart/form-data; boundary=b"
+    assert len(uploads(part + b"\r\n" + part + b"\r\n--b--", kind, 2)) == 2
+    for body in (part, part + b"\r\n" + part, part + b"\r\n--b\r\n"):
+        with pytest.raises(RequestError, match="its end is missing"):
+            uploads(body, kind, 2)
+
+
+def test_a_form_of_too_many_files_is_not_taken_apart_to_its_end():
+    part = b"--b\r\nContent-Disposition: form-data; name=files\r\n\r\nx\r\n"
+    with pytest.raises(RequestTooLargeError, match="at least 3 images"):
+        uploads(part * 100 + b"what is not looked at", "multipart/form-data; boundary=b", 2)

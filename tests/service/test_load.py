@@ -140,6 +140,56 @@ class TestSlowSenders:
             connection.sendall(sent)
             assert connection.recv(1000) == b""
 
+    @pytest.mark.parametrize("headers", [b"a:b\r\n" * 1000, b"a" * 5000])
+    def test_a_head_without_end_is_refused(self, serve, headers):
+        client = serve()
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.settimeout(TOO_LONG_S)
+            connection.sendall(b"GET /v1/model HTTP/1.1\r\nhost: x\r\nx:")
+            answer = b""
+            for _ in range(1000):
+                try:
+                    connection.sendall(headers)
+                    connection.settimeout(0.01)
+                    answer = connection.recv(1000)
+                    break
+                except TimeoutError:
+                    connection.settimeout(TOO_LONG_S)
+            assert answer.startswith(b"HTTP/1.1 431")
+        assert client.get("/v1/model", headers={"x": "a" * 60_000}).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("request_", "rest"),
+        [
+            (b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", b"\r\n"),
+            (b"POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n", b"x"),
+        ],
+    )
+    def test_what_comes_after_the_answer_keeps_no_connection_open(self, serve, request_, rest):
+        client = serve({"receive_s": 0.3})
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.settimeout(10)
+            connection.sendall(request_)
+            assert connection.recv(10_000)
+            time.sleep(0.1)
+            connection.sendall(rest)
+            while connection.recv(10_000):
+                pass
+
+    def test_a_refused_body_that_comes_soon_leaves_the_connection_usable(self, serve):
+        client = serve({"receive_s": 5})
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.settimeout(10)
+            head = b"POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n"
+            connection.sendall(head)
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 404")
+            connection.sendall(b"x" * 200_000 + b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            answer = b""
+            while b'{"live": true}' not in answer:
+                chunk = connection.recv(10_000)
+                assert chunk
+                answer += chunk
+
     def test_who_hangs_up_is_forgotten(self, serve, digits, encoded):
         client = serve()
         for _ in range(5):

@@ -59,6 +59,17 @@ def test_a_port_that_is_taken():
     assert "Name others with --host or --port" in done.stderr
 
 
+def test_without_the_page_it_says_what_to_run():
+    code = (
+        "import pathlib, inkdigits.service.page as page, inkdigits.service.server as server\n"
+        "page.FOLDER, server.run = pathlib.Path('nowhere'), lambda *_, **__: None"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    assert "make web" in _serve("--port", port, code=code).stdout
+    assert "make web" not in _serve("--port", port, "--no-page", code=code).stdout
+
+
 def test_settings_survive_the_way_to_a_worker():
     settings = Settings(
         bundle="x.digits",

@@ -209,6 +209,15 @@ class TestRefusals:
         refused(client.post("/v1/read", content=b"nonsense", headers=kind), 422, "form")
         refused(client.post("/v1/read", files={}, data={"a": "b"}, headers=kind), 422)
 
+    def test_a_form_that_names_codings_of_its_own(self, client, digits, encoded):
+        kind = {"content-type": "multipart/form-data; boundary*=undefined''b"}
+        refused(client.post("/v1/read", content=b"x", headers=kind), 422, "boundary")
+        kind = {"content-type": "multipart/form-data; boundary=b"}
+        name = b"form-data; name=file; filename*=unicode_escape''%5Cud800"
+        body = b"--b\r\nContent-Disposition: %s\r\n\r\n%s\r\n--b--" % (name, encoded(digits[0]))
+        answer = client.post("/v1/read?format=csv&mode=single", content=body, headers=kind)
+        assert answer.text.splitlines()[1].startswith("?,1,1,0,")
+
     def test_what_the_query_may_not_say(self, client, page, encoded):
         content = encoded(page)
         refused(client.post("/v1/read?mode=word", content=content), 422, "page, line, single")
@@ -242,6 +251,18 @@ class TestRefusals:
         refused(client.post("/v1/read", content=file.getvalue()), 413, "limit of 2")
         assert client.post("/v1/digits", files=three[:2]).status_code == 200
 
+    def test_pictures_that_are_little_to_send_and_much_to_hold(self, serve, encoded):
+        large = encoded(np.zeros((100, 100), np.uint8))  # of 10,000 bytes, and sent as 100
+        files = [("files", ("x.png", large))] * 3
+        client = serve({"pixels": 20_000})
+        refused(client.post("/v1/digits", files=files), 413, "30,000 pixels together", "20,000")
+        arrays = {"images": [[[0] * 1000] * 10] * 3}
+        refused(client.post("/v1/digits", json=arrays), 413, "30,000 pixels together")
+        assert client.post("/v1/digits", files=files[:2]).status_code == 200
+        client = serve({"held_bytes": 15_000})
+        refused(client.post("/v1/digits", files=files[:2]), 503, "15,000")
+        assert client.post("/v1/digits", files=files[:1]).status_code == 200  # it was given back
+
     def test_what_is_held_by_all_together(self, serve):
         client = serve({"held_bytes": 2000})
         answer = client.post("/v1/read", content=b"x" * 2001)
@@ -267,6 +288,13 @@ class TestToken:
         assert client.post("/v1/digits", content=content, headers=right).status_code == 200
         document = client.get("/openapi.json", headers=right).json()
         assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+    def test_a_line_end_after_the_token_is_no_part_of_it(self, serve):
+        client = serve(token="open sesame\n", has_page=False)
+        right = {"authorization": "Bearer open sesame"}
+        assert client.get("/v1/model", headers=right).status_code == 200
+        client = serve(token=" ", has_page=False)
+        refused(client.get("/v1/model", headers={"authorization": "Bearer"}), 401)
 
 
 class TestOperators:

@@ -294,3 +294,23 @@ class TestTritonsClient:
             triton.infer(NAME, [given])
         with pytest.raises(InferenceServerException, match="no model 'other'"):
             triton.infer("other", [given])
+
+
+class TestWhatPythonWouldStumbleOver:
+    def test_numbers_of_thousands_of_digits(self, client, tensor):
+        headers = {**JSON, "inference-header-content-length": "9" * 5000}
+        answer = client.post(INFER, content=b"{}", headers=headers)
+        assert (answer.status_code, "Inference-Header" in answer.json()["error"]) == (400, True)
+        shape = [1, 10**4000, 10**4000]
+        answer = client.post(INFER, json={"inputs": [{**tensor, "shape": shape}]})
+        assert (answer.status_code, "shape" in answer.json()["error"]) == (400, True)
+
+    def test_an_id_that_is_half_a_character(self, client, tensor):
+        asked = {"id": "\ud800", "inputs": [tensor], "parameters": {"binary_data_output": True}}
+        answer = client.post(INFER, content=json.dumps(asked), headers=JSON)
+        length = int(answer.headers["inference-header-content-length"])
+        assert json.loads(answer.content[:length])["id"] == "\ud800"
+
+    def test_outputs_that_are_no_list(self, client, tensor):
+        answer = client.post(INFER, json={"inputs": [tensor], "outputs": {}})
+        assert (answer.status_code, "list" in answer.json()["error"]) == (400, True)

@@ -70,6 +70,7 @@ def serve(
         logs_requests=log_requests,
     )
     try:
+        from inkdigits.service.page import FOLDER
         from inkdigits.service.server import check, run
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "inkdigits":
@@ -80,4 +81,8 @@ def serve(
         f"inkdigits at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl-C stops it)",
         flush=True,
     )
+    if settings.has_page and not (FOLDER / "index.html").is_file():
+        print(
+            "The page is not built: with Node installed, run `make web`. The API works.", flush=True
+        )
     run(settings, host=host, port=port, workers=workers)

@@ -142,7 +142,8 @@ class Door:
         if not self._token or call.scope["path"] in _OPEN:
             return
         scheme, _, token = call.fields.get(b"authorization", b"").partition(b" ")
-        is_right = hmac.compare_digest(token.strip(), self._token)
+        shown = token.strip()
+        is_right = shown and hmac.compare_digest(shown, self._token.strip())
         if scheme.lower() != b"bearer" or not is_right:
             came = "Another token" if token else "No token"
             raise UnauthorizedError(

@@ -251,7 +251,8 @@ class Call(Request):
                     if message["type"] == "http.disconnect":
                         raise GoneError
                     chunk = message.get("body", b"")
-                    self._hold(len(chunk))
+                    self.hold(len(chunk))
+                    self._check_size(self.held_bytes)
                     chunks.append(chunk)
                     is_whole = not message.get("more_body", False)
         except TimeoutError:
@@ -262,14 +263,18 @@ class Call(Request):
         return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
     def release(self) -> None:
-        """Give back what the body took."""
+        """Give back what was held."""
         self.service.held_bytes -= self.held_bytes
         self.held_bytes = 0
 
-    def _hold(self, num_bytes: int) -> None:
+    def hold(self, num_bytes: int) -> None:
+        """Count what this request keeps in memory until it is answered.
+
+        Raises:
+            BusyError: all requests together hold too much.
+        """
         self.held_bytes += num_bytes
         self.service.held_bytes += num_bytes
-        self._check_size(self.held_bytes)
         most = self.service.limits.held_bytes
         if self.service.held_bytes > most:
             raise BusyError(

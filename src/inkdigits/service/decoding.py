@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from collections.abc import Iterable
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import RequestError, RequestTooLargeError, WrongTypeError
+from inkdigits.errors import ImageTooLargeError, RequestError, RequestTooLargeError, WrongTypeError
 from inkdigits.imaging.decode import decode
 
 Pixels = NDArray[np.uint8]
@@ -40,7 +41,7 @@ def uploads(body: bytes, content_type: str, max_images: int) -> list[Upload]:
     """
     kind = content_kind(content_type)
     if kind == "multipart/form-data":
-        found = _of_form(body, _boundary(content_type))
+        found = _of_form(body, _boundary(content_type), max_images)
     elif not kind or kind == "application/octet-stream" or kind.startswith("image/"):
         found = [Upload(_NAMELESS, body)]
     else:
@@ -63,7 +64,7 @@ def check_number(number: int, max_images: int) -> None:
         raise RequestError("The request holds no picture. Expected at least one.")
     if number > max_images:
         raise RequestTooLargeError(
-            f"The request holds {number} images, more than the limit of {max_images}. "
+            f"The request holds at least {number} images, more than the limit of {max_images}. "
             "Send several requests."
         )
 
@@ -75,7 +76,7 @@ def arrays(body: bytes, max_images: int, max_pixels: int) -> list[Pixels]:
         RequestError: no JSON, or not of this form.
         RequestTooLargeError: more than ``max_images``.
         BadArrayError: rows of unequal length, or numbers out of range.
-        ImageTooLargeError: more than ``max_pixels`` in one of them.
+        ImageTooLargeError: more than ``max_pixels`` in one of them, or in all together.
     """
     document = parse_json(body)
     images = document.get("images") if isinstance(document, dict) else None
@@ -85,7 +86,26 @@ def arrays(body: bytes, max_images: int, max_pixels: int) -> list[Pixels]:
             "from 0 to 255, or from 0 to 1."
         )
     check_number(len(images), max_images)
-    return [_array(image, max_pixels) for image in images]
+    return within(max_pixels, (_array(image, max_pixels) for image in images))
+
+
+def within(max_pixels: int, pictures: Iterable[Pixels]) -> list[Pixels]:
+    """Pictures as they are decoded, until there are too many pixels to be held.
+
+    Raises:
+        ImageTooLargeError: more than ``max_pixels`` in all together.
+    """
+    found: list[Pixels] = []
+    num_pixels = 0
+    for picture in pictures:
+        num_pixels += picture.shape[0] * picture.shape[1]
+        if num_pixels > max_pixels:
+            raise ImageTooLargeError(
+                f"The first {len(found) + 1} pictures hold {num_pixels:,} pixels together, more "
+                f"than the limit of {max_pixels:,}. Send several requests."
+            )
+        found.append(picture)
+    return found
 
 
 def parse_json(body: bytes) -> Any:
@@ -170,13 +190,16 @@ def _refuse_constant(name: str) -> None:
 def _boundary(content_type: str) -> str:
     message = Message()
     message["content-type"] = content_type
-    boundary = message.get_boundary()
+    try:
+        boundary = message.get_boundary()
+    except ValueError as error:  # RFC 2231 lets it name a coding of its own
+        raise RequestError(f"The form's boundary cannot be decoded: {error}.") from error
     if not boundary:
         raise RequestError("The form's Content-Type names no boundary.")
     return boundary
 
 
-def _of_form(body: bytes, boundary: str) -> list[Upload]:
+def _of_form(body: bytes, boundary: str, max_images: int) -> list[Upload]:
     """The parts of a form that are files, in their order; other fields are left out."""
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser
@@ -184,6 +207,7 @@ def _of_form(body: bytes, boundary: str) -> list[Upload]:
     found: list[Upload] = []
     headers: dict[bytes, bytes] = {}
     name, value, content = bytearray(), bytearray(), bytearray()
+    is_whole = False
 
     def begin() -> None:
         headers.clear()
@@ -204,7 +228,13 @@ def _of_form(body: bytes, boundary: str) -> list[Upload]:
             "file",
             "files",
         ):
-            found.append(Upload(file_name or _NAMELESS, bytes(content)))
+            shown = (file_name or _NAMELESS).encode("utf-8", "replace").decode()
+            found.append(Upload(shown, bytes(content)))
+            check_number(len(found), max_images)  # before the rest is taken apart
+
+    def end_of_form() -> None:
+        nonlocal is_whole
+        is_whole = True
 
     def into(buffer: bytearray) -> Any:
         return lambda data, start, stop: buffer.extend(data[start:stop])
@@ -219,10 +249,13 @@ def _of_form(body: bytes, boundary: str) -> list[Upload]:
                 "on_header_end": header_end,
                 "on_part_data": into(content),
                 "on_part_end": end,
+                "on_end": end_of_form,
             },
         )
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise RequestError(f"The form is damaged: {error}.") from error
+    if not is_whole:
+        raise RequestError("The form is damaged: its end is missing. Send the whole of it.")
     return found

@@ -19,25 +19,45 @@ from inkdigits.service.settings import SETTINGS_VARIABLE, Settings
 
 _KEEP_ALIVE_S = 75
 _SPARE_S = 5
+_HEAD_BYTES = 65_536
+_TOO_LONG = (
+    f"The head of the request has more than {_HEAD_BYTES:,} bytes. Send fewer or shorter headers."
+)
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that hangs up on whoever takes too long over the head of a request."""
+    """HTTP/1.1 that hangs up on whoever takes too long, or too much, over the head of a request."""
 
     _too_slow: asyncio.TimerHandle | None = None
+    _is_in_head = True
+    _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request, but not forever."""
         super().connection_made(transport)
         self._await_head()
 
+    def data_received(self, data: bytes) -> None:
+        """Take what came, as long as somebody watches the time and the size."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        is_answered = getattr(self.cycle, "response_complete", True)  # there may be none yet
+        if self._is_in_head and self._head_bytes > _HEAD_BYTES:
+            self._refuse_head(is_answered=is_answered)
+        elif is_answered and self._too_slow is None:  # a refused body, or what is no request:
+            self._await_head()  # uvicorn has just stopped its own clock
+
     def on_message_begin(self) -> None:
         """Wait for the rest of a request's head, but not forever."""
         super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
         self._await_head()
 
     def on_headers_complete(self) -> None:
         """From here on the application watches the time."""
+        self._is_in_head = False
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -54,6 +74,15 @@ class Protocol(HttpToolsProtocol):
         if self._too_slow is not None:
             self._too_slow.cancel()
             self._too_slow = None
+
+    def _refuse_head(self, *, is_answered: bool) -> None:
+        if is_answered:  # else this would fall into the answer to the request before
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
+                b"content-type: text/plain; charset=utf-8\r\n"
+                b"content-length: %d\r\n\r\n%s" % (len(_TOO_LONG), _TOO_LONG.encode())
+            )
+        self._hang_up()
 
     def _hang_up(self) -> None:
         if not self.transport.is_closing():

@@ -23,7 +23,10 @@ class LimitsConfig(_Section):
         32 * 2**20, "largest body of a request; 413 beyond it", low=1024, high=2**31
     )
     pixels: int = _setting(
-        40_000_000, "largest picture, or page of a TIFF; 413 beyond it", low=784, high=1_000_000_000
+        40_000_000,
+        "largest picture, page of a TIFF, or single digits of a request together; 413 beyond it",
+        low=784,
+        high=1_000_000_000,
     )
     images: int = _setting(
         256, "most images, or pages of a TIFF, in one request; 413 beyond it", low=1, high=65_536
@@ -41,7 +44,10 @@ class LimitsConfig(_Section):
         32, "most single digits, of whomever, that are read together", low=1, high=4096
     )
     held_bytes: int = _setting(
-        256 * 2**20, "bodies of all requests together; 503 beyond it", low=1024, high=2**40
+        256 * 2**20,
+        "bodies and decoded single digits of all requests together; 503 beyond it",
+        low=1024,
+        high=2**40,
     )
     receive_s: float = _setting(
         20.0, "seconds in which a request must have arrived; 408 beyond it", low=0.05, high=3600

@@ -21,6 +21,7 @@ from inkdigits.service.decoding import (
     content_kind,
     is_small_png,
     uploads,
+    within,
 )
 from inkdigits.service.settings import LimitsConfig
 
@@ -104,7 +105,9 @@ async def digits(call: Call) -> Response:
     service = call.service
     waiting: list[asyncio.Future[Digit]] = []
     try:
-        for picture in await _pictures(call, body):
+        pictures = await _pictures(call, body)
+        call.hold(sum(picture.nbytes for picture in pictures if not isinstance(picture, bytes)))
+        for picture in pictures:
             batcher = service.small_digits if is_small(picture) else service.large_digits
             waiting.append(batcher.submit(reader, picture))
         found = [await future for future in waiting]
@@ -139,7 +142,8 @@ async def _pictures(call: Call, body: bytes) -> Sequence[Picture]:
 
 def _decoded(body: bytes, content_type: str, limits: LimitsConfig) -> list[Pixels]:
     found = uploads(body, content_type, limits.images)
-    return [decode(upload.content, max_pixels=limits.pixels) for upload in found]
+    pictures = (decode(upload.content, max_pixels=limits.pixels) for upload in found)
+    return within(limits.pixels, pictures)
 
 
 async def model(call: Call) -> Response:

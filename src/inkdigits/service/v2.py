@@ -28,6 +28,8 @@ from inkdigits.service.settings import LimitsConfig
 VERSION = "1"
 HEADER_LENGTH = b"inference-header-content-length"
 _BINARY = "application/octet-stream"
+_LARGEST_SIDE = 2**31 - 1
+_MOST_DIGITS = 18  # of a number of bytes; Python refuses to parse thousands
 _INPUT = {"name": "ink", "datatype": "FP32", "shape": [-1, -1, -1]}
 
 
@@ -133,7 +135,7 @@ def _infer(
     document["outputs"] = described
     if not any(is_binary for _, is_binary in request.outputs):
         return answer(document)
-    head = json.dumps(document, ensure_ascii=False).encode()
+    head = json.dumps(document).encode()
     headers = {HEADER_LENGTH.decode(): str(len(head))}
     return Response(b"".join([head, *tail]), media_type=_BINARY, headers=headers)
 
@@ -165,7 +167,8 @@ def _check_address(call: Call) -> None:
 def _parsed(body: bytes, header_length: str, names: list[str], limits: LimitsConfig) -> _Request:
     length = len(body)
     if header_length:
-        if not header_length.isdecimal() or int(header_length) > len(body):
+        is_number = header_length.isdecimal() and len(header_length) <= _MOST_DIGITS
+        if not is_number or int(header_length) > len(body):
             raise RequestError(
                 f"Inference-Header-Content-Length is {header_length!r}, but the body has "
                 f"{len(body)} bytes."
@@ -180,11 +183,11 @@ def _parsed(body: bytes, header_length: str, names: list[str], limits: LimitsCon
         raise RequestError("inputs must be a list of one tensor, which is called ink.")
     ink = _ink(_object(inputs[0], "The input"), body[length:], limits)
     all_binary = _flag(document, "binary_data_output", default=False)
-    wanted = document.get("outputs") or [{"name": name} for name in names]
-    if not isinstance(wanted, list):
+    wanted = document.get("outputs")
+    if not isinstance(wanted, list | None):
         raise RequestError("outputs must be a list of objects, each with a name.")
     asked = []
-    for output in wanted:
+    for output in wanted or [{"name": name} for name in names]:
         output = _object(output, "An output")
         name = output.get("name")
         if name not in names:
@@ -200,9 +203,11 @@ def _ink(tensor: Mapping[str, Any], tail: bytes, limits: LimitsConfig) -> NDArra
     name, kind, shape = (tensor.get(key) for key in ("name", "datatype", "shape"))
     if (name, kind) != (_INPUT["name"], _INPUT["datatype"]):
         raise RequestError(f"The input is {name!r} of {kind!r}, but must be 'ink' of 'FP32'.")
-    is_shape = isinstance(shape, list) and all(type(side) is int and side > 0 for side in shape)
+    is_shape = isinstance(shape, list) and all(
+        type(side) is int and 0 < side <= _LARGEST_SIDE for side in shape
+    )
     if not is_shape or shape is None or len(shape) != 3:
-        raise RequestError(f"shape is {shape!r}, but must be three whole numbers: n, H, W.")
+        raise RequestError(f"shape is {shape!r}, but must be three whole numbers from 1: n, H, W.")
     if shape[0] > limits.images:
         raise RequestTooLargeError(
             f"The tensor holds {shape[0]} images, more than the limit of {limits.images}. "

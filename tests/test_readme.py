@@ -3,8 +3,11 @@
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,25 @@ def run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def serve(command: str, folder: Path) -> None:
+    """Start the service on a free port, ask whether it is ready, and stop it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", *command.partition("#")[0].split(), "--port", str(port)]
+    with subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stderr or ():
+                if str(port) in line:
+                    break
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready", timeout=60)
+            with answer:
+                assert answer.status == 200
+        finally:
+            process.terminate()
+    assert process.returncode in (0, -signal.SIGTERM)  # as a process that was asked to end
+
+
 def of_kind(kind: str) -> list[str]:
     return [text for name, text in BLOCKS if name == kind]
 
@@ -65,6 +87,8 @@ def test_shell_blocks_run(checkout: Path) -> None:
         for command in block.splitlines():
             if command.startswith("make "):  # what these do is what runs this test
                 run(f"make --dry-run {command.removeprefix('make ')}", ROOT)
+            elif command.startswith("inkdigits serve"):
+                serve(command, checkout)
             else:
                 run(command, checkout)
     assert (checkout / "runs/first/report/report.html").exists()

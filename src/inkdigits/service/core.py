@@ -49,8 +49,11 @@ class GoneError(Exception):
     """The caller hung up before the request was whole."""
 
 
+_NETWORK_THREADS = 4  # a batch of digits gains little from more
+
+
 class ServiceBundle(Bundle):
-    """A bundle whose network keeps to the thread that asks it: others answer other callers."""
+    """A bundle whose network takes a few cores at most: others answer other callers."""
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
@@ -60,7 +63,7 @@ class ServiceBundle(Bundle):
         _ = super().session  # which checks the graph
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = min(_NETWORK_THREADS, os.cpu_count() or 1)
         return onnxruntime.InferenceSession(
             self._graph, options, providers=["CPUExecutionProvider"]
         )

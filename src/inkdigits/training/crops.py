@@ -16,11 +16,8 @@ from inkdigits.imaging.segment import Finding, Segment, find_atoms
 from inkdigits.synthesis.page import synthetic_page
 
 NO_DIGIT = 10
-_SMALLEST_PX, _NEAR_PX, _LARGEST_PX = (
-    9.0,
-    12.0,
-    72.0,
-)  # of the digits; larger ones are seen no better
+_SMALLEST_PX, _LARGEST_PX = 9.0, 72.0  # of the digits; larger ones are seen no better
+_NEAR_PX = 12.0  # smaller ones are written at this size, and seen from farther away
 # Shares of ink. How much of a digit a candidate has, and how much of the candidate is that digit's,
 # the smaller of both, is how well it matches.
 _FAIR, _GOOD = 0.78, 0.92  # a digit's best match is fair; all that are good are learned from
@@ -71,7 +68,7 @@ def _endless(
             touching=rng.choice([0.0, 0.3, 0.6]),
         )
         picture, owners = page.picture, page.owners.astype(np.float32)
-        if digit_px < _NEAR_PX:  # the page is seen from farther away
+        if digit_px < _NEAR_PX:
             scale = digit_px / _NEAR_PX
             size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -21,7 +21,7 @@ from inkdigits.errors import ConfigError
 T = TypeVar("T")
 
 
-def _setting(
+def config_field(
     default: T,
     help: str,
     *,
@@ -64,7 +64,8 @@ def _unknown(key: str, prefix: str, known: list[str]) -> str:
     return f"There is no {key} in the configuration.{hint} Known: {', '.join(known)}."
 
 
-def _parsed(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """A value as TOML writes it; what is not TOML is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:  # not TOML, or a number of thousands of digits
@@ -80,7 +81,9 @@ def _as_toml(value: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Section:
+class ConfigSection:
+    """A frozen dataclass whose fields are checked as they say, for ``config_field``."""
+
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
         for field in dataclasses.fields(self):
@@ -106,29 +109,29 @@ class _Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig(_Section):
+class DataConfig(ConfigSection):
     """Which labelled images to learn from."""
 
-    source: str = _setting(
+    source: str = config_field(
         "mnist", "mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file with x and y"
     )
-    limit: int = _setting(0, "use only this many images, evenly spaced; 0 uses all", low=0)
-    synthetic: int = _setting(
+    limit: int = config_field(0, "use only this many images, evenly spaced; 0 uses all", low=0)
+    synthetic: int = config_field(
         0, "how many digits drawn by inkdigits to add to the training images", low=0, high=1_000_000
     )
-    nondigits: int = _setting(
+    nondigits: int = config_field(
         0,
         "how many non-digits to add, drawn or cut and joined from digits: teaches to reject",
         low=0,
         high=1_000_000,
     )
-    crops: int = _setting(
+    crops: int = config_field(
         0,
         "how many crops to add that the reader cuts from synthetic pages: half show no digit",
         low=0,
         high=1_000_000,
     )
-    validation_share: float = _setting(
+    validation_share: float = config_field(
         0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
     )
 
@@ -139,58 +142,62 @@ class DataConfig(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentConfig(_Section):
+class AugmentConfig(ConfigSection):
     """How far each training image is changed; 0 switches a change off."""
 
-    rotation_deg: float = _setting(12.0, "largest rotation either way, in degrees", low=0, high=45)
-    shear: float = _setting(0.2, "largest sideways slant, as a share of the height", low=0, high=1)
-    scale: float = _setting(
+    rotation_deg: float = config_field(
+        12.0, "largest rotation either way, in degrees", low=0, high=45
+    )
+    shear: float = config_field(
+        0.2, "largest sideways slant, as a share of the height", low=0, high=1
+    )
+    scale: float = config_field(
         0.2, "largest change of size, as a factor above or below 1", low=0, high=0.7
     )
-    aspect: float = _setting(
+    aspect: float = config_field(
         0.15,
         "largest stretch of width against height, as a factor above or below 1",
         low=0,
         high=0.7,
     )
-    elastic_px: float = _setting(
+    elastic_px: float = config_field(
         1.2, "standard deviation of the elastic displacement, in pixels of the image", low=0, high=5
     )
-    pen_width: float = _setting(
+    pen_width: float = config_field(
         0.5, "largest change of pen width: 1 would be a pixel on either side", low=0, high=1
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Section):
+class TrainConfig(ConfigSection):
     """How the network is fitted."""
 
-    model: str = _setting("convnet", "a name that `inkdigits models` lists")
-    epochs: int = _setting(20, "passes over the training images", low=1, high=10_000)
-    batch_size: int = _setting(128, "images a step", low=1, high=65_536)
-    optimizer: str = _setting("adamw", "adamw or adam", choices=("adamw", "adam"))
-    learning_rate: float = _setting(3e-3, "highest learning rate", low=1e-8, high=10)
-    warmup: float = _setting(
+    model: str = config_field("convnet", "a name that `inkdigits models` lists")
+    epochs: int = config_field(20, "passes over the training images", low=1, high=10_000)
+    batch_size: int = config_field(128, "images a step", low=1, high=65_536)
+    optimizer: str = config_field("adamw", "adamw or adam", choices=("adamw", "adam"))
+    learning_rate: float = config_field(3e-3, "highest learning rate", low=1e-8, high=10)
+    warmup: float = config_field(
         0.1, "share of the steps over which the learning rate rises to it", low=0, high=0.9
     )
-    weight_decay: float = _setting(1e-2, "decoupled weight decay, of adamw only", low=0, high=1)
-    label_smoothing: float = _setting(
+    weight_decay: float = config_field(1e-2, "decoupled weight decay, of adamw only", low=0, high=1)
+    label_smoothing: float = config_field(
         0.05, "probability spread over the other classes", low=0, high=0.5
     )
-    weight_average: float = _setting(
+    weight_average: float = config_field(
         0.995,
         "decay a step of the averaged weights that are kept; 0 keeps the last ones",
         low=0,
         high=0.99999,
     )
-    patience: int = _setting(
+    patience: int = config_field(
         0, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0
     )
-    keep: str = _setting(
+    keep: str = config_field(
         "last", "which weights to keep: last, or best on validation", choices=("last", "best")
     )
-    seed: int = _setting(0, "of weights, order, splits and augmentation", low=0, high=2**31 - 1)
-    tensorboard: bool = _setting(False, "write a TensorBoard log into the run folder")
+    seed: int = config_field(0, "of weights, order, splits and augmentation", low=0, high=2**31 - 1)
+    tensorboard: bool = config_field(False, "write a TensorBoard log into the run folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +261,7 @@ class Config:
                 )
             inside = values.setdefault(section, {})
             if isinstance(inside, dict):
-                inside[name] = _parsed(text.strip())
+                inside[name] = parse_value(text.strip())
         return cls.from_mapping(values)
 
     def replace(self, **sections: Mapping[str, Any]) -> "Config":
@@ -281,5 +288,5 @@ class Config:
         return "\n".join(lines)
 
 
-def _sections() -> dict[str, type[_Section]]:
+def _sections() -> dict[str, type[ConfigSection]]:
     return {field.name: type(field.default) for field in dataclasses.fields(Config)}  # type: ignore[misc]

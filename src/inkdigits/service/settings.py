@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inkdigits.config import _parsed, _Section, _setting
+from inkdigits.config import ConfigSection, config_field, parse_value
 from inkdigits.decide import DEFAULT_MAX_ERROR
 from inkdigits.errors import ConfigError
 
@@ -16,46 +16,46 @@ SETTINGS_VARIABLE = "INKDIGITS_SERVICE"  # how `inkdigits serve` tells its worke
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitsConfig(_Section):
+class LimitsConfig(ConfigSection):
     """How much a service takes; what is beyond it is refused with a clear error."""
 
-    body_bytes: int = _setting(
+    body_bytes: int = config_field(
         32 * 2**20, "largest body of a request; 413 beyond it", low=1024, high=2**31
     )
-    pixels: int = _setting(
+    pixels: int = config_field(
         40_000_000,
         "largest picture, page of a TIFF, or single digits of a request together; 413 beyond it",
         low=784,
         high=1_000_000_000,
     )
-    images: int = _setting(
+    images: int = config_field(
         256, "most images, or pages of a TIFF, in one request; 413 beyond it", low=1, high=65_536
     )
-    threads: int = _setting(
+    threads: int = config_field(
         0, "pages that a worker reads at the same time; 0 is one for each core", low=0, high=256
     )
-    waiting_pages: int = _setting(
+    waiting_pages: int = config_field(
         16, "pages that may wait for their turn; 503 beyond it", low=1, high=65_536
     )
-    waiting_digits: int = _setting(
+    waiting_digits: int = config_field(
         1024, "single digits that may wait for their turn; 503 beyond it", low=1, high=1_000_000
     )
-    batch: int = _setting(
+    batch: int = config_field(
         32, "most single digits, of whomever, that are read together", low=1, high=4096
     )
-    held_bytes: int = _setting(
+    held_bytes: int = config_field(
         256 * 2**20,
         "bodies and decoded single digits of all requests together; 503 beyond it",
         low=1024,
         high=2**40,
     )
-    receive_s: float = _setting(
+    receive_s: float = config_field(
         20.0, "seconds in which a request must have arrived; 408 beyond it", low=0.05, high=3600
     )
-    deadline_s: float = _setting(
+    deadline_s: float = config_field(
         30.0, "seconds in which an arrived request must be answered; 504 beyond it", low=0.05
     )
-    drain_s: float = _setting(
+    drain_s: float = config_field(
         3.0, "seconds from 'not ready' to the end of listening, on SIGTERM", low=0, high=3600
     )
 
@@ -73,7 +73,7 @@ class LimitsConfig(_Section):
                 raise ConfigError(
                     f"The limit {setting!r} has no NAME=VALUE in it; write it like images=64."
                 )
-            values[name.strip()] = _parsed(text.strip())
+            values[name.strip()] = parse_value(text.strip())
         return cls.from_mapping(values)
 
 

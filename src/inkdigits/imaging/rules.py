@@ -217,9 +217,11 @@ def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule]
         sure[0] &= is_grid[0] | (lengths[0] > ink.shape[0])
         sure[1] &= all(is_grid)
     kept = meetings.closed(*sure)
-    # Where long rules run the same way, short ones that end on others are a digit's strokes.
+    # Where long rules run the same way, the odd short one that ends on others is a digit's stroke.
     kept = [
-        is_sure if is_sure.sum() >= _MIN_PARALLEL else is_kept
+        is_sure
+        if is_sure.sum() >= _MIN_PARALLEL and (is_kept & ~is_sure).sum() < _MIN_GRID
+        else is_kept
         for is_sure, is_kept in zip(sure, kept, strict=True)
     ]
     kept = meetings.without_digits((sure[0], sure[1]), (kept[0], kept[1]), rough)

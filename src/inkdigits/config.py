@@ -134,6 +134,9 @@ class DataConfig(ConfigSection):
     validation_share: float = config_field(
         0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
     )
+    seed: int = config_field(
+        0, "of the split into training and validation, and of what is drawn", low=0, high=2**31 - 1
+    )
 
     @property
     def has_nondigits(self) -> bool:
@@ -173,6 +176,9 @@ class TrainConfig(ConfigSection):
     """How the network is fitted."""
 
     model: str = config_field("convnet", "a name that `inkdigits models` lists")
+    members: int = config_field(
+        1, "how many networks, of seeds that follow one another, are joined", low=1, high=1000
+    )
     epochs: int = config_field(20, "passes over the training images", low=1, high=10_000)
     batch_size: int = config_field(128, "images a step", low=1, high=65_536)
     optimizer: str = config_field("adamw", "adamw or adam", choices=("adamw", "adam"))
@@ -196,7 +202,21 @@ class TrainConfig(ConfigSection):
     keep: str = config_field(
         "last", "which weights to keep: last, or best on validation", choices=("last", "best")
     )
-    seed: int = config_field(0, "of weights, order, splits and augmentation", low=0, high=2**31 - 1)
+    teacher: str = config_field(
+        "", "a run, .keras or .digits file whose probabilities are learned too; empty for none"
+    )
+    teacher_sees: str = config_field(
+        "clean",
+        "clean: each image once, as it is; augmented: in each step what the student sees",
+        choices=("clean", "augmented"),
+    )
+    teacher_weight: float = config_field(
+        0.5, "share of the loss that the teacher has; the labels have the rest", low=0, high=1
+    )
+    teacher_temperature: float = config_field(
+        2.0, "softens the teacher's and the student's probabilities alike", low=0.1, high=100
+    )
+    seed: int = config_field(0, "of weights, order and augmentation", low=0, high=2**31 - 1)
     tensorboard: bool = config_field(False, "write a TensorBoard log into the run folder")
 
 

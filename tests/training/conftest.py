@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
@@ -5,7 +6,8 @@ import keras
 import pytest
 from rich.console import Console
 
-from inkdigits.config import Config
+from inkdigits.config import AugmentConfig, Config
+from inkdigits.training.ensemble import fit_ensemble
 from inkdigits.training.fit import fit
 from inkdigits.training.progress import TrainingProgress
 from inkdigits.training.run import Run
@@ -40,7 +42,7 @@ class Watch(keras.callbacks.Callback):
 def small_config() -> Config:
     """Two hundred digits that we draw, three epochs of 45 steps."""
     return Config().replace(
-        data={"source": "synthetic", "limit": 200, "synthetic": 10},
+        data={"source": "synthetic", "limit": 200, "synthetic": 10, "seed": 5},
         train={
             "model": "mlp",
             "epochs": EPOCHS,
@@ -72,3 +74,20 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def watch() -> type[Watch]:
     return Watch
+
+
+@pytest.fixture(scope="session")
+def quick_config() -> Config:
+    """A hundred and twenty digits that we draw, two epochs of 14 steps, no augmentation."""
+    return Config().replace(
+        data={"source": "synthetic", "limit": 120},
+        train={"model": "mlp", "epochs": 2, "batch_size": 8, "seed": 3},
+        augment={field.name: 0.0 for field in dataclasses.fields(AugmentConfig)},
+    )
+
+
+@pytest.fixture(scope="session")
+def pair(quick_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An ensemble of two; nobody may change it."""
+    config = quick_config.replace(train={"members": 2})
+    return fit_ensemble(config, tmp_path_factory.mktemp("runs") / "pair")

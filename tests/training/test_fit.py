@@ -15,13 +15,14 @@ import pytest
 import sklearn.metrics
 from PIL import Image
 
-from inkdigits import data
 from inkdigits.config import Config
 from inkdigits.errors import ConfigError, DataError, MissingDataError, MissingExtraError, RunError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training import fit as fit_module
-from inkdigits.training.fit import as_ink, describe, fit, validation_images
+from inkdigits.training.examples import Batches, validation_images
+from inkdigits.training.finish import describe
+from inkdigits.training.fit import fit
 from inkdigits.training.run import Run, load_model
 from inkdigits.training.tensorboard import EventLog
 
@@ -75,11 +76,10 @@ def test_history_has_a_whole_row_for_each_epoch(trained):
 
 def test_environment_names_seed_and_data(trained):
     environment = trained.run.read_json("environment.json")
-    seed = trained.config.train.seed
-    images, labels = synthetic_digits(200, 2 * seed)
+    images, labels = synthetic_digits(200, 2 * trained.config.data.seed)
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     assert environment["data_sha256"] == {"synthetic-train": digest}
-    assert environment["seed"] == seed
+    assert environment["seed"] == trained.config.train.seed
     assert environment["keras"] == keras.__version__
     assert "10 synthetic digits were added" in environment["split"]
     assert environment["num_train"] + len(validation_images(trained.config)[0]) == 210
@@ -181,41 +181,6 @@ def test_attribution_names_every_source(
     assert all(part in line for part, line in zip(expected, attribution, strict=True))
 
 
-def test_validation_images_are_never_trained_on(trained):
-    ink, labels = validation_images(trained.config)
-    whole = data.load("synthetic", "train", count=200, seed=trained.config.train.seed)
-    assert ink.dtype == np.float32
-    assert ink.max() == 1
-    known = {
-        image.tobytes(): label for image, label in zip(whole.images, whole.labels, strict=True)
-    }
-    pixels = np.round(ink * 255).astype(np.uint8)
-    assert [known[image.tobytes()] for image in pixels] == labels.tolist()
-    batches = fit_module._examples(trained.config, None).train
-    seen = np.concatenate([batches[index][0] for index in range(len(batches))])
-    assert len(seen) == batches.num_images == 210 - len(ink)
-    held = {image.tobytes() for image in ink}
-    assert not held & {image.tobytes() for image in seen}
-
-
-def test_batches_hold_each_image_once_in_an_order_of_the_epoch():
-    images = np.arange(11, dtype=np.uint8)[:, None, None]
-
-    def epoch(number: int, seed: int = 1) -> list[int]:
-        batches = fit_module._Batches(images, np.arange(11), batch_size=4, seed=seed)
-        batches.set_epoch(number)
-        assert len(batches) == 3
-        ink, labels = (
-            np.concatenate(part) for part in zip(*(batches[i] for i in range(3)), strict=True)
-        )
-        np.testing.assert_array_equal(ink.ravel(), labels.astype(np.float32) / 255)
-        return labels.tolist()
-
-    assert sorted(epoch(0)) == sorted(epoch(1)) == list(range(11))
-    assert epoch(0) == epoch(0)
-    assert len({tuple(epoch(0)), tuple(epoch(1)), tuple(epoch(0, seed=2))}) == 3
-
-
 # Going on
 
 
@@ -239,15 +204,15 @@ def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
     np.random.default_rng().random()
     watching = watch()
     first_batches = {}  # by how many epochs had begun
-    batch = fit_module._Batches.__getitem__
+    batch = Batches.__getitem__
 
-    def noted(self: fit_module._Batches, index: int) -> Any:
+    def noted(self: Batches, index: int) -> Any:
         ink, labels = batch(self, index)
         if index == 0:
             first_batches[len(watching.begun)] = ink.tobytes()
         return ink, labels
 
-    monkeypatch.setattr(fit_module._Batches, "__getitem__", noted)
+    monkeypatch.setattr(Batches, "__getitem__", noted)
     fit(trained.config, folder, resume=True, callbacks=[watching])
     assert watching.begun == [2, 3]
     assert first_batches[1] != first_batches[2]  # each epoch in an order of its own
@@ -356,17 +321,6 @@ def test_a_training_that_diverges_says_so_and_leaves_the_epochs_before(
     assert not (folder / "tensorboard").exists()
 
 
-def test_smoothed_loss_is_that_of_the_definition():
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(7, 10)).astype(np.float32)
-    labels = generator.integers(0, 10, 7)
-    target = np.full((7, 10), 0.2 / 10)
-    target[np.arange(7), labels] += 0.8
-    expected = -(target * np.log(softmax(logits).astype(float))).sum(axis=1).mean()
-    loss = fit_module._Loss(label_smoothing=0.2)
-    assert float(loss(labels, logits)) == pytest.approx(expected, abs=1e-5)
-
-
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])
 def test_random_layers_draw_by_seed_and_epoch_and_layer(seed: int):
     ink = keras.Input((None, None))
@@ -382,12 +336,6 @@ def test_random_layers_draw_by_seed_and_epoch_and_layer(seed: int):
     firsts = [first for epoch in range(20) for first, _ in states(epoch)]
     # A generator counts its second number up, so the first one alone must keep epochs apart.
     assert len(set(firsts)) == 40
-
-
-def test_ink_is_between_0_and_1():
-    images = np.array([[[0, 51, 255]]], np.uint8)
-    np.testing.assert_allclose(as_ink(images), [[[0, 0.2, 1]]], atol=1e-7)
-    assert as_ink(images).dtype == np.float32
 
 
 # What is refused before the first epoch
@@ -478,20 +426,6 @@ def test_a_limit_that_leaves_out_a_class_is_refused(small_config: Config, folder
     config = small_config.replace(data={"limit": 5})
     refused(ConfigError, "no image of .*each digit from 0 to 9 needs some", config, folder)
     assert not folder.exists()
-
-
-def test_a_limit_takes_images_evenly_spaced(small_config: Config, tmp_path: Path):
-    images, labels = synthetic_digits(100, seed=0)
-    np.savez(tmp_path / "mine.npz", x=images, y=labels)
-    config = small_config.replace(
-        data={"source": str(tmp_path / "mine.npz"), "limit": 34, "synthetic": 0}
-    )
-    whole = data.load(config.data.source, "train")
-    numbers = {image.tobytes(): number for number, image in enumerate(as_ink(whole.images))}
-    examples = fit_module._examples(config, None)
-    batches = [examples.train[index][0] for index in range(len(examples.train))]
-    used = np.concatenate([*batches, examples.validation_images])
-    assert sorted(numbers[image.tobytes()] for image in used) == list(range(0, 100, 3))
 
 
 def test_non_digits_are_learned_and_calibrated(tmp_path: Path):

@@ -44,7 +44,8 @@ def export(
     except ExportError as error:
         raise typer.BadParameter(str(error)) from error
     with extra("train", "Exporting"):
-        from inkdigits.training.fit import describe, validation_images
+        from inkdigits.training.examples import validation_images
+        from inkdigits.training.finish import describe
         from inkdigits.training.run import Run
     opened = Run.open(run)
     facts = describe(opened)

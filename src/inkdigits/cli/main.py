@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inkdigits.cli import data, dial, doctor, evaluate, export, models, read, serve, train
+from inkdigits.cli import data, dial, doctor, evaluate, export, join, models, read, serve, train
 from inkdigits.cli.common import say
 from inkdigits.errors import InkdigitsError, outcome
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("read")(read.read)
 app.command("train")(train.train)
+app.command("join")(join.join)
 app.command("evaluate")(evaluate.evaluate)
 app.command("dial")(dial.dial)
 app.command("export")(export.export)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,23 @@ def train(
             "0 to 9, or an .npz file with x and y.",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="Short for --set train.teacher=…: a finished run, .keras or .digits file, whose "
+            "probabilities are learned too.",
+        ),
+    ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Short for --set train.members=N: train N networks, of seeds that follow one "
+            "another, and join them into one.",
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="A TOML file.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -35,23 +52,27 @@ def train(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Train a network.
+    """Train a network, or several that read as one.
 
     Ctrl-C stops; --resume goes on.
     """
-    if resume and (model or data or config or settings):
+    short: dict[str, dict[str, Any]] = {
+        "train": {"model": model, "teacher": teacher, "members": ensemble},
+        "data": {"source": data},
+    }
+    given = {
+        section: {name: value for name, value in values.items() if value is not None}
+        for section, values in short.items()
+    }
+    if resume and (any(given.values()) or config or settings):
         raise ConfigError(
-            "--resume goes on with the configuration in the run folder, "
-            "so --model, --data, --config and --set cannot change it. Leave them out."
+            "--resume goes on with the configuration in the run folder, so --model, --data, "
+            "--teacher, --ensemble, --config and --set cannot change it. Leave them out."
         )
     from inkdigits.config import Config
     from inkdigits.models import NAMES
 
-    wanted = Config.load(config, settings or [])
-    if model is not None:
-        wanted = wanted.replace(train={"model": model})
-    if data is not None:
-        wanted = wanted.replace(data={"source": data})
+    wanted = Config.load(config, settings or []).replace(**given)
     if wanted.train.model not in NAMES:
         raise ConfigError(
             f"train.model is {wanted.train.model!r}, but must be one of: {', '.join(NAMES)}."
@@ -59,21 +80,33 @@ def train(
     with extra("train", "Training"):
         from rich.console import Console
 
+        from inkdigits.training.ensemble import fit_ensemble
         from inkdigits.training.fit import fit
         from inkdigits.training.progress import TrainingProgress
         from inkdigits.training.run import Run
     if resume:
         wanted = Run.open(out).config()
-    progress = TrainingProgress(Console(stderr=True, soft_wrap=True))
+    members = wanted.train.members
+    console, shown = Console(stderr=True, soft_wrap=True), []
+
+    def progress(number: int) -> list[TrainingProgress]:
+        title = f"member {number + 1} of {members}" if members > 1 else ""
+        shown.append(TrainingProgress(console, title))
+        return shown[-1:]
+
     try:
-        run = fit(wanted, out, data_dir=data_dir, resume=resume, callbacks=[progress])
+        if members > 1:
+            run = fit_ensemble(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress)
+        else:
+            run = fit(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress(0))
     except KeyboardInterrupt:
-        progress.close()
+        for bar in shown:
+            bar.close()
         print(f"Stopped. Go on with: inkdigits train --out {out} --resume", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     last = run.history()[-1]
     print(
-        f"{out}: {wanted.train.model}, {last['epoch']:.0f} epochs, "
-        f"validation accuracy {last['val_accuracy']:.4f}"
+        f"{out}: {f'{members} × ' if members > 1 else ''}{wanted.train.model}, "
+        f"{last['epoch']:.0f} epochs, validation accuracy {last['val_accuracy']:.4f}"
     )
     print(f"Next: inkdigits evaluate {out} --report {out / 'report'}")

@@ -1,3 +1,4 @@
 """The networks and what stands in front of them: Keras 3, ``keras.ops`` only, on any backend."""
 
-NAMES = ("mlp", "convnet")  # of the networks in ``zoo``, to be known without Keras
+# Of the networks in ``zoo``, to be known without Keras.
+NAMES = ("mlp", "lenet5", "convnet", "residual", "plain3", "plain5", "plain7", "tiny", "micro")

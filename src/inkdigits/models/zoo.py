@@ -6,7 +6,7 @@ A network takes glyphs (n, 28, 28) and gives logits (n, 10), or (n, 11) where th
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -27,19 +27,85 @@ def mlp(glyph: Any, num_outputs: int) -> Any:
     return layers.Dense(num_outputs, name="logits")(x)
 
 
+def lenet5(glyph: Any, num_outputs: int) -> Any:
+    """The first convolutional one: LeNet-5, with every map connected (LeCun et al. 1998)."""
+    x = layers.ZeroPadding2D(2)(_as_map(glyph))  # (n, 32, 32, 1)
+    x = layers.Conv2D(6, 5, activation="tanh")(x)  # (n, 28, 28, 6)
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.Conv2D(16, 5, activation="tanh")(x)  # (n, 10, 10, 16)
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.Flatten()(x)  # (n, 400)
+    x = layers.Dense(120, activation="tanh")(x)
+    x = layers.Dense(84, activation="tanh")(x)
+    return layers.Dense(num_outputs, name="logits")(x)
+
+
 def convnet(glyph: Any, num_outputs: int) -> Any:
-    """The one that ships: four convolutions, batch normalisation, strides instead of pooling."""
-    x = layers.Reshape((GLYPH_SIZE_PX, GLYPH_SIZE_PX, 1))(glyph)
-    x = _convolution(x, 24, size=5, strides=2)  # (n, 14, 14, 24)
-    x = _convolution(x, 48, size=3, strides=1)  # (n, 14, 14, 48)
+    """Four convolutions, batch normalisation, strides instead of pooling."""
+    x = _convolution(_as_map(glyph), 24, size=5, strides=2)  # (n, 14, 14, 24)
+    x = _convolution(x, 48, size=3)  # (n, 14, 14, 48)
     x = _convolution(x, 64, size=3, strides=2)  # (n, 7, 7, 64)
-    x = _convolution(x, 80, size=3, strides=1)  # (n, 7, 7, 80)
+    x = _convolution(x, 80, size=3)  # (n, 7, 7, 80)
     x = layers.Flatten()(x)  # (n, 3920): where a stroke lies is half of what a digit is
     x = layers.Dropout(0.3)(x)
     return layers.Dense(num_outputs, name="logits")(x)
 
 
-NETWORKS: dict[str, Callable[[Any, int], Any]] = {"mlp": mlp, "convnet": convnet}
+def residual(glyph: Any, num_outputs: int) -> Any:
+    """Three residual blocks: each learns what to add to its input (He et al. 2016)."""
+    x = _convolution(_as_map(glyph), 32, size=5, strides=2)  # (n, 14, 14, 32)
+    x = _residual_block(x)
+    x = _convolution(x, 64, size=3, strides=2)  # (n, 7, 7, 64)
+    x = _residual_block(x)
+    x = _residual_block(x)
+    x = layers.Flatten()(x)  # (n, 3136)
+    x = layers.Dropout(0.3)(x)
+    return layers.Dense(num_outputs, name="logits")(x)
+
+
+def plain3(glyph: Any, num_outputs: int) -> Any:
+    """Ten 3×3 convolutions without padding, a quarter as wide as the paper's (An et al. 2020)."""
+    return _plain(glyph, num_outputs, size=3, filters=range(8, 48, 4))  # to (n, 8, 8, 44)
+
+
+def plain5(glyph: Any, num_outputs: int) -> Any:
+    """Five 5×5 convolutions without padding, a quarter as wide as the paper's (An et al. 2020)."""
+    return _plain(glyph, num_outputs, size=5, filters=range(8, 48, 8))  # to (n, 8, 8, 40)
+
+
+def plain7(glyph: Any, num_outputs: int) -> Any:
+    """Four 7×7 convolutions without padding, a quarter as wide as the paper's (An et al. 2020)."""
+    return _plain(glyph, num_outputs, size=7, filters=range(12, 60, 12))  # to (n, 4, 4, 48)
+
+
+def tiny(glyph: Any, num_outputs: int) -> Any:
+    """Under 10,000 parameters: five narrow convolutions, then one weight a place and channel."""
+    x = _convolution(_as_map(glyph), 8, size=3)  # (n, 28, 28, 8)
+    x = _convolution(x, 12, size=3)
+    x = layers.MaxPooling2D(2)(x)  # (n, 14, 14, 12)
+    x = _convolution(x, 16, size=3)
+    x = _convolution(x, 16, size=3)
+    x = layers.MaxPooling2D(2)(x)  # (n, 7, 7, 16)
+    x = _convolution(x, 16, size=3)
+    x = layers.DepthwiseConv2D(x.shape[1])(x)  # (n, 1, 1, 16): an average that knows where
+    return layers.Dense(num_outputs, name="logits")(layers.Flatten()(x))
+
+
+def micro(glyph: Any, num_outputs: int) -> Any:
+    """Under 1,000 parameters: three convolutions and an average over all places."""
+    x = _convolution(_as_map(glyph), 4, size=3)  # (n, 28, 28, 4)
+    x = layers.MaxPooling2D(2)(x)
+    x = _convolution(x, 6, size=3)  # (n, 14, 14, 6)
+    x = layers.MaxPooling2D(2)(x)
+    x = _convolution(x, 9, size=3)  # (n, 7, 7, 9)
+    x = layers.GlobalAveragePooling2D()(x)
+    return layers.Dense(num_outputs, name="logits")(x)
+
+
+NETWORKS: dict[str, Callable[[Any, int], Any]] = {
+    make.__name__: make
+    for make in (mlp, lenet5, convnet, residual, plain3, plain5, plain7, tiny, micro)
+}
 
 
 def build_network(name: str, *, rejects: bool = False) -> keras.Model:
@@ -106,14 +172,38 @@ def multiply_adds(network: keras.Model) -> int:
     """Multiplications with a weight that one glyph costs, in convolutions and dense layers."""
     total = 0
     for layer in network.layers:
-        if isinstance(layer, layers.Conv2D):
+        if isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
+        elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
             total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
         elif isinstance(layer, layers.Dense):
             total += math.prod(layer.kernel.shape)
     return total
 
 
-def _convolution(x: Any, filters: int, *, size: int, strides: int) -> Any:
-    x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization(momentum=0.97)(x)
-    return layers.ReLU()(x)
+def _as_map(glyph: Any) -> Any:
+    return layers.Reshape((GLYPH_SIZE_PX, GLYPH_SIZE_PX, 1))(glyph)
+
+
+def _convolution(
+    x: Any, filters: int, *, size: int, strides: int = 1, padding: str = "same"
+) -> Any:
+    return layers.ReLU()(_normalised(x, filters, size=size, strides=strides, padding=padding))
+
+
+def _normalised(x: Any, filters: int, *, size: int, strides: int = 1, padding: str = "same") -> Any:
+    x = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False)(x)
+    return layers.BatchNormalization(momentum=0.97)(x)
+
+
+def _residual_block(x: Any) -> Any:
+    change = _convolution(x, x.shape[-1], size=3)
+    change = _normalised(change, x.shape[-1], size=3)
+    return layers.ReLU()(layers.Add()([x, change]))
+
+
+def _plain(glyph: Any, num_outputs: int, *, size: int, filters: Iterable[int]) -> Any:
+    x = _as_map(glyph)
+    for number in filters:
+        x = _convolution(x, number, size=size, padding="valid")
+    return layers.Dense(num_outputs, name="logits")(layers.Flatten()(x))

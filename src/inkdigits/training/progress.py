@@ -13,11 +13,17 @@ from rich.progress import (
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """A bar over all steps that are left, and one printed row an epoch."""
+    """A bar over all steps that are left, and one printed row an epoch.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: where to.
+        title: what is trained, such as ``"member 2 of 5"``; stands before every epoch.
+    """
+
+    def __init__(self, console: Console, title: str = "") -> None:
         super().__init__()
         self._console = console
+        self._title = f"{title}, " if title else ""
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,7 +44,8 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Move to the epoch; a resumed run starts further on."""
         self._first_step = epoch * self.params["steps"]
-        self._bar.update(self._task, completed=self._first_step, description=f"epoch {epoch + 1}")
+        description = f"{self._title}epoch {epoch + 1}"
+        self._bar.update(self._task, completed=self._first_step, description=description)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the bar."""
@@ -54,7 +61,7 @@ class TrainingProgress(keras.callbacks.Callback):
         """Print the epoch's row."""
         logs = logs or {}
         self._console.print(
-            f"epoch {epoch + 1:3d}/{self.params['epochs']}  "
+            f"{self._title}epoch {epoch + 1:3d}/{self.params['epochs']}  "
             f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
             f"validation loss {logs['val_loss']:.4f}  "
             f"validation accuracy {logs['val_accuracy']:.4f}  {logs['seconds']:.0f} s",

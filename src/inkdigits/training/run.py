@@ -6,7 +6,9 @@
 | ``environment.json`` | versions, hardware, data hashes, git revision |
 | ``history.jsonl`` | one row an epoch |
 | ``checkpoint.keras`` | the training model with its optimiser, after the last whole epoch |
-| ``model.keras`` | what is kept: ink → glyph, logits |
+| ``teacher.npz`` | what the teacher said of each image, where there is one that was asked once |
+| ``member-0`` … | the runs that an ensemble was trained of |
+| ``model.keras`` | what is kept: ink → glyph, logits, novelty |
 | ``calibration.json`` | temperature and dial, fitted on the validation images |
 | ``curves.png`` | loss and accuracy over the epochs |
 """
@@ -26,7 +28,9 @@ import keras
 
 from inkdigits.config import Config
 from inkdigits.errors import RunError
-from inkdigits.files import write_text, written_whole
+from inkdigits.files import write_bytes, written_whole
+
+_LAST = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,17 @@ class Run:
         Raises:
             RunError: the folder already holds a run, is a file, or cannot be written.
         """
+        run = cls.unused(folder)
+        run.write("config.toml", config.to_toml())
+        return run
+
+    @classmethod
+    def unused(cls, folder: Path) -> "Run":
+        """A folder that a run may go into; nothing is written yet.
+
+        Raises:
+            RunError: it already holds a run, or cannot be read.
+        """
         run = cls(folder)
         try:
             is_taken = run.config_path.exists()
@@ -52,7 +67,6 @@ class Run:
                 f"{folder} already holds a run. Go on with it by --resume, "
                 "or give another folder with --out."
             )
-        run.write("config.toml", config.to_toml())
         return run
 
     @classmethod
@@ -84,6 +98,16 @@ class Run:
     def model_path(self) -> Path:
         """The model that is kept."""
         return self.folder / "model.keras"
+
+    @property
+    def teacher_path(self) -> Path:
+        """What a teacher said of the training images."""
+        return self.folder / "teacher.npz"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last file of a run is there."""
+        return (self.folder / _LAST).is_file()
 
     def config(self) -> Config:
         """Read the resolved configuration."""
@@ -129,14 +153,16 @@ class Run:
                 f"Finish it with: inkdigits train --out {self.folder} --resume"
             ) from error
 
-    def write(self, name: str, content: str) -> None:
-        """Write one text file of the folder, whole or not at all.
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write one file of the folder, whole or not at all.
 
         Raises:
             RunError: the folder cannot be written, or the disk is full.
         """
         try:
-            write_text(self.folder / name, content)
+            write_bytes(
+                self.folder / name, content.encode() if isinstance(content, str) else content
+            )
         except OSError as error:
             raise _unwritable(self.folder, error) from error
 
@@ -167,7 +193,7 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         RunError: there is no such file, or it is not a model of ours.
     """
-    from inkdigits.models import augment, canonical, zoo  # noqa: F401, registers the layers
+    from inkdigits.models import augment, canonical, ensemble, zoo  # noqa: F401, registers the layers
 
     try:
         return keras.saving.load_model(path)
@@ -176,6 +202,25 @@ def load_model(path: Path) -> keras.Model:
             f"{path} is missing or no model that can be loaded ({error}). "
             f"Train one with: inkdigits train --out {path.parent}"
         ) from error
+
+
+def network_of(model: keras.Model, path: Path) -> keras.Model:
+    """The network inside a model that reads: glyphs (n, 28, 28) → logits (n, 10) or (n, 11).
+
+    Args:
+        model: as ``load_model`` gives it.
+        path: where it comes from, for the message.
+
+    Raises:
+        RunError: it is another kind of model, such as a checkpoint.
+    """
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    if model.name != "reading" or len(networks) != 1:
+        raise RunError(
+            f"{path} holds the model {model.name!r}, but one that reads was expected: "
+            "the model.keras of a run, or what this wrote: inkdigits export RUN --to keras"
+        )
+    return networks[0]
 
 
 def environment(data_hashes: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,226 @@
+"""Several runs as one: train the members one after the other, and join what they learned.
+
+The result is a run folder like any other, so it is evaluated, exported and read like any other.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from inkdigits.config import Config
+from inkdigits.errors import ConfigError, RunError
+from inkdigits.models.canonical import Canonical
+from inkdigits.models.ensemble import ensemble
+from inkdigits.models.zoo import reading_model
+from inkdigits.training.examples import Examples, load_examples
+from inkdigits.training.finish import finish
+from inkdigits.training.fit import check, fit
+from inkdigits.training.run import Run, environment, network_of
+
+_SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
+_ADDED = ("synthetic", "nondigits", "crops")
+_TINY = 1e-30
+
+
+def fit_ensemble(
+    config: Config,
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda number: (),
+) -> Run:
+    """Train ``train.members`` networks of seeds that follow one another, and join them.
+
+    Args:
+        config: of all members; the first one has its ``train.seed``.
+        folder: the run folder; the members are runs in ``member-0`` and so on inside it.
+        data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
+        resume: go on with the ensemble in ``folder``; finished members are left as they are.
+        callbacks: makes those of the member with that number, from 0.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError, DataError, RunError: before the first epoch, wherever that is possible.
+    """
+    first = config.train.seed
+    recipes = [
+        config.replace(train={"members": 1, "seed": first + number})
+        for number in range(config.train.members)
+    ]
+    if len(recipes) < 2:
+        raise ConfigError("train.members is 1, but an ensemble has at least 2 members.")
+    check(config.train)
+    run = Run.open(folder) if resume else Run.unused(folder)
+    if resume and run.config() != config:
+        raise RunError(
+            f"The ensemble in {folder} was started with another configuration. Go on with the "
+            "one in its config.toml, or start a new one in another folder."
+        )
+    examples = load_examples(config.data, data_dir)
+    if not resume:
+        Run.create(folder, config)
+    members = []
+    for number, recipe in enumerate(recipes):
+        member = Run(folder / f"member-{number}")
+        if not (resume and member.is_finished and member.config() == recipe):
+            fit(
+                recipe,
+                member.folder,
+                resume=resume and member.config_path.exists(),
+                callbacks=callbacks(number),
+                examples=examples,
+            )
+        members.append(member)
+    _join(run, config, members, examples)
+    return run
+
+
+def join(folders: Sequence[Path], folder: Path, *, data_dir: Path | None = None) -> Run:
+    """Join finished runs, of whatever networks and recipes, into one.
+
+    Args:
+        folders: at least two finished runs, validated on the same images.
+        folder: the run folder to make.
+        data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
+
+    Returns:
+        The joined run. Its configuration is that of the first member, with what was added to
+        the training of any; ``environment.json`` says how each differs from it.
+
+    Raises:
+        ConfigError: fewer than two runs, or the same one twice.
+        RunError: one is not finished, was validated on other images, or has other outputs.
+    """
+    if len({each.resolve() for each in folders}) < max(len(folders), 2):
+        raise ConfigError(
+            f"{len(folders)} runs were named, but an ensemble needs at least two, each once."
+        )
+    run = Run.unused(folder)
+    members = [Run.open(each) for each in folders]
+    config = _common(members)
+    _models(members)  # what cannot be joined is an error before data is read
+    _join(run, config, members, load_examples(config.data, data_dir))
+    run.write("config.toml", config.to_toml())  # last: a join that failed may be tried again
+    return run
+
+
+def _common(members: Sequence[Run]) -> Config:
+    configs = [member.config() for member in members]
+    for member, config in zip(members, configs, strict=True):
+        for name in _SHARED:
+            expected, found = (getattr(each.data, name) for each in (configs[0], config))
+            if found != expected:
+                raise RunError(
+                    f"{member.folder} has data.{name} = {found!r}, but {members[0].folder} has "
+                    f"{expected!r}: members must be validated on the same images. Train one of "
+                    "them again."
+                )
+    added = {name: max(getattr(config.data, name) for config in configs) for name in _ADDED}
+    names = "+".join(config.train.model for config in configs)  # no recipe: it cannot be trained
+    return configs[0].replace(train={"model": names, "members": len(members)}, data=added)
+
+
+def _models(members: Sequence[Run]) -> list[keras.Model]:
+    models = []
+    for member in members:
+        member.read_json("calibration.json")  # written last: it says that the run did finish
+        models.append(member.load_model())
+        expected, found = (_num_outputs(model, member) for model in (models[0], models[-1]))
+        if found != expected:
+            raise RunError(
+                f"{member.folder} has {found} outputs, but {members[0].folder} has {expected}: "
+                "only one of them was taught what is no digit. Join runs that all were, or none."
+            )
+    return models
+
+
+def _num_outputs(model: keras.Model, member: Run) -> int:
+    return int(network_of(model, member.model_path).output.shape[-1])
+
+
+def _join(run: Run, config: Config, members: Sequence[Run], examples: Examples) -> None:
+    """Write all of a run but its configuration."""
+    facts = examples.facts()
+    for member in members:
+        before = member.read_json("environment.json").get("validation_sha256")
+        if before not in (None, facts["validation_sha256"]):
+            raise RunError(
+                f"{member.folder} was validated on other images than data.source "
+                f"{config.data.source!r} has now. Put the former data back, or train it again."
+            )
+    models = _models(members)
+    networks = [
+        network_of(model, member.model_path) for model, member in zip(models, members, strict=True)
+    ]
+    joined = ensemble(networks)
+    run.save_model(reading_model(joined), run.model_path)
+    run.write_history(_history(members, joined, config.train.label_smoothing, examples))
+    run.write_json(
+        "environment.json",
+        environment(examples.hashes)
+        | {"seed": config.train.seed}
+        | facts
+        | {"members": [_facts(member, config) for member in members]},
+    )
+    finish(run, examples)
+
+
+def _facts(member: Run, config: Config) -> dict[str, Any]:
+    """What the joined run should record of a member."""
+    common = config.to_mapping()
+    own = {
+        f"{section}.{name}": value
+        for section, values in member.config().to_mapping().items()
+        for name, value in values.items()
+        if value != common[section][name] and name != "members"
+    }
+    teacher = member.read_json("environment.json").get("teacher")
+    return {
+        "run": member.folder.name,
+        "differs": own,
+        "model_sha256": hashlib.sha256(member.model_path.read_bytes()).hexdigest(),
+        "val_accuracy": member.history()[-1]["val_accuracy"],
+    } | ({"teacher": teacher} if teacher else {})
+
+
+def _history(
+    members: Sequence[Run], joined: keras.Model, smoothing: float, examples: Examples
+) -> list[dict[str, float]]:
+    """A row a member: what it learned, and how the members up to it validate together."""
+    entry = keras.Input((None, None))
+    apart = keras.Model(joined.input, joined.get_layer("logits").input)(Canonical()(entry))
+    model = keras.Model(entry, ops.softmax(ops.stack(apart, axis=1)))  # (n, members, outputs)
+
+    ink, shown = examples.validation()
+    beliefs = model.predict(ink, batch_size=512, verbose=0)
+    # Means over the first member, the first two, and so on: (members, n, outputs).
+    numbers = np.arange(1, len(members) + 1)[:, None, None]
+    means = np.cumsum(beliefs, axis=1, dtype=np.float64).swapaxes(0, 1) / numbers
+    num_digits = len(examples.validation_labels)
+    rows: list[dict[str, float]] = []
+    for member, probabilities in zip(members, means, strict=True):
+        epochs = member.history()
+        right = probabilities.argmax(axis=1) == shown
+        logs = np.log(np.maximum(probabilities[:num_digits], _TINY))
+        of_label = logs[np.arange(num_digits), shown[:num_digits]]
+        row = {
+            "epoch": epochs[-1]["epoch"],
+            "member": len(rows) + 1,
+            "loss": epochs[-1]["loss"],
+            "accuracy": epochs[-1]["accuracy"],
+            "val_loss": -float(np.mean((1 - smoothing) * of_label + smoothing * logs.mean(1))),
+            "val_accuracy": float(right[:num_digits].mean()),
+            "seconds": round(sum(epoch["seconds"] for epoch in epochs), 2),
+        }
+        if len(shown) > num_digits:
+            row["val_rejected"] = float(right[num_digits:].mean())
+        rows.append(row)
+    return rows

@@ -1,0 +1,184 @@
+"""What a network learns from and is validated on: images, what is drawn to go with them, batches.
+
+All of it follows from ``data`` in the configuration, so runs that share that section, and the
+members of an ensemble, have the same validation images; only the order is a matter of
+``train.seed``.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import data
+from inkdigits.config import Config, DataConfig
+from inkdigits.data.splits import split_validation
+from inkdigits.errors import ConfigError
+from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits, turned
+from inkdigits.synthesis.strokes import synthetic_digits
+from inkdigits.training.crops import page_crops
+
+_DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
+
+
+class Examples:
+    """Images to train and to validate with, and where both come from.
+
+    Attributes:
+        images: (n, H, W) uint8, 255 is ink, to train with.
+        labels: (n,) int64, 0 to 9, or 10 for what is no digit.
+        validation_images: (m, H, W) float32 in [0, 1], 1 is ink, of other writers.
+        validation_labels: (m,) int64, 0 to 9.
+        validation_nondigits: (k, H, W) float32 that show no digit, or None.
+        hashes: SHA-256 of each source of the data.
+        note: for people, on how the images were split and what was added.
+    """
+
+    def __init__(self, config: DataConfig, whole: data.LabelledImages) -> None:
+        split = split_validation(whole, config.validation_share, config.seed)
+        source = whole.take(split.train)
+        held = whole.take(split.validation)
+        added = list(_added(config, source, held))
+        self.note = split.note
+        self.note += "".join(f" {len(part.images)} {part.name} were added." for part in added)
+        self.images = np.concatenate([source.images, *(part.images for part in added)])
+        self.labels = np.concatenate([source.labels, *(part.labels for part in added)])
+        nondigits = [part.held_nondigits for part in added if part.held_nondigits is not None]
+        self.validation_nondigits = as_ink(np.concatenate(nondigits)) if nondigits else None
+        self.validation_images = as_ink(held.images)
+        self.validation_labels = held.labels
+        self.hashes = whole.hashes
+
+    def validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All that is validated on: ink and labels, the non-digits last, of which it is 10."""
+        if self.validation_nondigits is None:
+            return self.validation_images, self.validation_labels
+        none = np.full(len(self.validation_nondigits), NUM_CLASSES)
+        return (
+            np.concatenate([self.validation_images, self.validation_nondigits]),
+            np.concatenate([self.validation_labels, none]),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What a run should record of them, plain data."""
+        return {
+            "split": self.note,
+            "num_train": len(self.images),
+            "validation_sha256": hashlib.sha256(self.validation_images.tobytes()).hexdigest(),
+        }
+
+
+def load_examples(config: DataConfig, data_dir: Path | None) -> Examples:
+    """Load, split and draw what a configuration asks for.
+
+    Raises:
+        ConfigError: the source has no image of some digit.
+        DataError: the source is missing or damaged, or has too few images.
+    """
+    drawn = {"count": config.limit} if config.limit else {}  # no more than are used
+    whole = data.load(config.source, "train", data_dir=data_dir, seed=config.seed, **drawn)
+    if config.limit:
+        count = min(config.limit, len(whole))
+        whole = whole.take(np.linspace(0, len(whole) - 1, count).astype(np.int64))
+    missing = sorted(set(range(NUM_CLASSES)) - set(whole.labels.tolist()))
+    if missing:
+        raise ConfigError(
+            f"data.source {config.source!r} has no image of {', '.join(map(str, missing))}, "
+            "but each digit from 0 to 9 needs some."
+        )
+    return Examples(config, whole)
+
+
+def validation_images(
+    config: Config, data_dir: Path | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The images that a run with this configuration is validated on.
+
+    Returns:
+        ink (n, H, W) float32 and labels (n,).
+    """
+    trained_on_only = {"synthetic": 0, "nondigits": 0, "crops": 0}
+    examples = load_examples(config.replace(data=trained_on_only).data, data_dir)
+    return examples.validation_images, examples.validation_labels
+
+
+def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, H, W) uint8, 255 is ink → float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (ink, target) in an order that follows from seed and epoch.
+
+    Args:
+        images: (n, H, W) uint8, 255 is ink.
+        targets: (n, …), what is to be learned of each.
+        batch_size: images a step; the last batch of an epoch may be smaller.
+        seed: of the order.
+    """
+
+    def __init__(
+        self, images: NDArray[np.uint8], targets: NDArray[Any], batch_size: int, seed: int
+    ) -> None:
+        super().__init__()
+        self._images, self._targets = images, targets
+        self._batch_size, self._seed = batch_size, seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Shuffle anew; asked for again at the start of each epoch."""
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+
+    def __len__(self) -> int:
+        return -(-len(self._images) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return as_ink(self._images[chosen]), self._targets[chosen]
+
+
+class _Added(NamedTuple):
+    """Images that are learned from beside the source's, and non-digits to validate with."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    held_nondigits: NDArray[np.uint8] | None
+
+
+def _added(
+    config: DataConfig, source: data.LabelledImages, held: data.LabelledImages
+) -> Iterator[_Added]:
+    """What the configuration asks for; each kind drawn anew for validation, of its own writers."""
+    size_px = source.images.shape[1]
+    own, other = 2 * config.seed, 2 * config.seed + 1  # even seeds to train, odd ones to validate
+    digits = source.images, source.labels
+    if config.synthetic:
+        drawn = synthetic_digits(config.synthetic, seed=config.seed, size_px=size_px)
+        yield _Added("synthetic digits", *drawn, None)
+        digits = np.concatenate([digits[0], drawn[0]]), np.concatenate([digits[1], drawn[1]])
+    if config.nondigits:
+        none = _nondigits(*digits, config.nondigits, own)
+        labels = np.full(len(none), NUM_CLASSES)
+        held_none = _nondigits(held.images, held.labels, len(held) // 2, other)
+        yield _Added("non-digits", none, labels, held_none)
+    if config.crops:
+        cut, shown = page_crops(source.images, source.labels, config.crops, own, size_px)
+        held_cut, held_shown = page_crops(held.images, held.labels, len(held) // 2, other, size_px)
+        yield _Added("crops of pages", cut, shown, held_cut[held_shown == NUM_CLASSES])
+
+
+def _nondigits(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], count: int, seed: int
+) -> NDArray[np.uint8]:
+    """Drawn ones, and some turned, cut and joined from the given digits: (count, H, W) uint8."""
+    num_drawn, num_turned = round(_DRAWN_SHARE * count), round(_TURNED_SHARE * count)
+    drawn = synthetic_nondigits(num_drawn, seed, images.shape[1])
+    others = turned(images, labels, num_turned, seed)
+    cut = cut_and_joined(images, labels, count - num_drawn - num_turned, seed)
+    return np.concatenate([drawn, others, cut])

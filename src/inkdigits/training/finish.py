@@ -1,0 +1,93 @@
+"""What is done with a network once it is trained: calibrate it, draw its curves, describe it."""
+
+from typing import Any
+
+from inkdigits.decide import with_none
+from inkdigits.errors import RunError
+from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
+from inkdigits.files import written_whole
+from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.training.examples import Examples
+from inkdigits.training.run import Run
+
+
+def finish(run: Run, examples: Examples) -> None:
+    """Calibrate what was kept on the validation images, and draw the curves.
+
+    Raises:
+        RunError: there is no model yet, or the folder cannot be written.
+    """
+    labels, rejects = examples.validation_labels, examples.validation_nondigits is not None
+    ink, shown = examples.validation()
+    outputs = run.load_model().predict(ink, batch_size=512, verbose=0)
+    logits = outputs["logits"]
+    if rejects:
+        # Temperature over eleven classes, of which the last is no digit.
+        logits = with_none(logits, outputs["novelty"])
+    temperature = fit_temperature(logits, shown)
+    probabilities = softmax(logits[: len(labels)], temperature)[:, :NUM_CLASSES]
+    dial = fit_dial(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    save_curves(run)
+    run.write_json(
+        "calibration.json",
+        {
+            "temperature": temperature,
+            "rejects": rejects,
+            "dial": [vars(setting) for setting in dial],
+            "fitted_on": f"{len(labels)} validation images. {examples.note}",
+        },
+    )
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """What a bundle should say of the run that it comes from.
+
+    Returns:
+        ``calibration``, ``training`` and ``attribution``, plain data.
+
+    Raises:
+        RunError: the run did not finish.
+    """
+    config = run.config()
+    calibration = run.read_json("calibration.json")  # written last: it says the run did finish
+    training = {
+        "config": config.to_mapping(),
+        "environment": run.read_json("environment.json"),
+        "last_epoch": run.history()[-1],
+    }
+    drawn = "Digits drawn by inkdigits.synthesis"
+    attribution = {
+        "mnist": [
+            "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0",
+            "QMNIST's table of writers, Facebook, BSD licence",
+        ],
+        "synthetic": [drawn],
+    }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
+    if config.data.synthetic and drawn not in attribution:
+        attribution.append(drawn)
+    return {
+        "calibration": calibration,
+        "training": training,
+        "attribution": attribution,
+    }
+
+
+def save_curves(run: Run) -> None:
+    """Draw ``curves.png``: loss and accuracy over the epochs, or over the members that joined."""
+    from matplotlib.figure import Figure
+
+    rows = run.history()
+    over = "member" if rows and "member" in rows[0] else "epoch"
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        steps = [row[over] for row in rows]
+        axes.plot(steps, [row[name] for row in rows], label="training, augmented")
+        axes.plot(steps, [row[f"val_{name}"] for row in rows], label="validation")
+        axes.set(xlabel=over, ylabel=name)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    try:
+        with written_whole(run.folder / "curves.png") as part:
+            figure.savefig(part, dpi=120)
+    except OSError as error:
+        raise RunError(f"The curves of {run.folder} cannot be written: {error}.") from error

@@ -1,0 +1,91 @@
+"""What a training makes small, with a teacher or without, and the accuracy beside it.
+
+What a teacher says of an image stands behind the image's label, or behind the student's logits:
+
+| | target | prediction |
+|---|---|---|
+| no teacher | label (n,) | logits (n, classes) |
+| one that saw the image as it is | label, then its logits (n, 1 + classes) | logits (n, classes) |
+| one that sees what the student sees | label (n,) | both ones' logits (n, 2, classes) |
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="inkdigits", name="_Loss")  # as checkpoints say
+class Loss(keras.losses.Loss):
+    """Cross-entropy of logits with smoothed labels, and with a teacher's probabilities.
+
+    Args:
+        label_smoothing: probability spread over all classes.
+        teacher_weight: share of the teacher; the labels have the rest.
+        teacher_temperature: divides the logits of both before they are compared, by the
+            divergence of the probabilities. That counts by its square, so that the pull of the
+            teacher does not depend on it.
+        teacher_classes: how many outputs the teacher has. Of an image whose label is none of
+            them it has no opinion, and the label counts alone.
+        options: of ``keras.losses.Loss``.
+
+    Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2.
+    """
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        teacher_weight: float = 0.0,
+        teacher_temperature: float = 1.0,
+        teacher_classes: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.label_smoothing = label_smoothing
+        self.teacher_weight = teacher_weight
+        self.teacher_temperature = teacher_temperature
+        self.teacher_classes = teacher_classes
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each image, (n,)."""
+        labels, logits, opinion = _parted(y_true, y_pred)
+        classes = logits.shape[-1]
+        target = ops.one_hot(labels, classes)
+        target = target * (1 - self.label_smoothing) + self.label_smoothing / classes
+        hard = ops.categorical_crossentropy(target, logits, from_logits=True)
+        if opinion is None:
+            return hard
+        teacher, student = (part / self.teacher_temperature for part in (opinion, logits))
+        taught = ops.softmax(teacher)
+        soft = ops.categorical_crossentropy(taught, student, from_logits=True)
+        soft = soft - ops.categorical_crossentropy(taught, teacher, from_logits=True)
+        soft = soft * self.teacher_temperature**2
+        weight = ops.where(labels < self.teacher_classes, self.teacher_weight, 0.0)
+        return (1 - weight) * hard + weight * soft
+
+    def get_config(self) -> dict[str, Any]:
+        """What ``from_config`` needs."""
+        own = {
+            "label_smoothing": self.label_smoothing,
+            "teacher_weight": self.teacher_weight,
+            "teacher_temperature": self.teacher_temperature,
+            "teacher_classes": self.teacher_classes,
+        }
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 for each image that the student reads as its label, (n,)."""
+    labels, logits, _ = _parted(y_true, y_pred)
+    return ops.cast(ops.equal(ops.argmax(logits, axis=-1), labels), "float32")
+
+
+def _parted(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Labels (n,), the student's logits (n, classes) and the teacher's, or None."""
+    opinion = None
+    if len(y_pred.shape) == 3:
+        y_pred, opinion = y_pred[:, 0], y_pred[:, 1]
+    elif len(y_true.shape) == 2:
+        y_true, opinion = y_true[:, 0], y_true[:, 1:]
+    return ops.cast(y_true, "int32"), y_pred, opinion

@@ -2,10 +2,12 @@
 
 import datetime
 import json
+import math
 import platform
 import shutil
+import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,14 @@ def record_folder(name: str) -> Path:
     return RECORDS / f"{datetime.datetime.now(tz=datetime.UTC).date().isoformat()}-{name}"
 
 
-def write_record(name: str, text: str, figures: Mapping[str, Any], log: str) -> Path:
-    """Write a record of a benchmark that trains nothing: text, figures, environment, raw log."""
+def write_record(
+    name: str,
+    text: str,
+    figures: Mapping[str, Any],
+    log: str,
+    more_environment: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a record that is no single recipe's: text, figures, environment, raw log."""
     again = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_public(sys.argv[1:])])
     environment = {
         "python": platform.python_version(),
@@ -30,6 +38,7 @@ def write_record(name: str, text: str, figures: Mapping[str, Any], log: str) -> 
             package: metadata.version(package)
             for package in ("inkdigits", "numpy", "onnxruntime", "opencv-python-headless")
         },
+        **(more_environment or {}),
     }
     with written_whole(record_folder(name)) as part:
         shutil.rmtree(part, ignore_errors=True)
@@ -39,6 +48,18 @@ def write_record(name: str, text: str, figures: Mapping[str, Any], log: str) -> 
         write_text(part / "environment.json", json.dumps(environment, indent=2) + "\n")
         write_text(part / "log.txt", log)
     return record_folder(name)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean, standard deviation and 95 % interval of shares, over seeds."""
+    mean, n = statistics.mean(values), len(values)
+    if n == 1:
+        return f"{mean:.2%} (n = 1 seed, so no spread)"
+    from scipy.stats import t  # comes with scikit-learn
+
+    deviation = statistics.stdev(values)
+    half = t.ppf(0.975, n - 1) * deviation / math.sqrt(n)
+    return f"{mean:.3%} ± {deviation:.3%} (n = {n} seeds, 95 % interval ± {half:.3%})"
 
 
 def _public(arguments: list[str]) -> list[str]:

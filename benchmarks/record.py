@@ -1,30 +1,42 @@
 """Train a recipe with several seeds, score each once on the test images, and keep the record.
 
-    python benchmarks/record.py NAME --config configs/NAME.toml --seeds 0 1 2
+    python benchmarks/record.py NAME --config configs/NAME.toml --seeds 0 1 2 [--sets FOLDER]
+    python benchmarks/record.py NAME --run runs/a runs/b
 
 A record is a folder ``benchmarks/records/<date>-<name>/``: ``README.md`` with the figures and how
-to get them again, ``config.toml``, ``environment.json``, ``figures.json`` and one raw log a seed.
+to get them again, ``config.toml``, ``environment.json``, ``figures.json``, ``wrong.jsonl`` (which
+test images each seed misread, and as what, for ``compare.py``) and one raw log a seed.
 The networks are kept after the last epoch, whatever the test images say. An interrupted record
-goes on where it stopped.
+goes on where it stopped: what was trained is not trained again, and what was scored is not scored
+again. ``--run`` takes runs that were trained elsewhere, such as ensembles that were joined.
+
+Beside the test images: the same without those whose label is disputed (``data/disputed.py``);
+``load_digits`` of scikit-learn and the .npz files of digits in ``--sets`` (keys x and y), which no
+network was trained on; and 2,000 of the test images spoiled by each family of
+``evaluation/corruption.py``, the mean of its three severities.
 """
 
 import argparse
+import hashlib
 import json
-import math
 import shutil
-import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from book import record_folder
+from book import record_folder, spread
+from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle
 from inkdigits.cli.common import extra
 from inkdigits.config import Config
 from inkdigits.data import load
+from inkdigits.data.disputed import DISPUTED
+from inkdigits.decide import decide
 from inkdigits.evaluation.calibration import softmax
+from inkdigits.evaluation.corruption import robustness
 from inkdigits.evaluation.metrics import measure
 from inkdigits.files import write_text
 from inkdigits.reader import Reader
@@ -33,12 +45,14 @@ with extra("train", "Training"):
     from rich.console import Console
 
     from inkdigits.export import export
+    from inkdigits.models.zoo import multiply_adds
+    from inkdigits.training.ensemble import fit_ensemble
     from inkdigits.training.fit import describe, fit, validation_images
     from inkdigits.training.progress import TrainingProgress
-    from inkdigits.training.run import Run
+    from inkdigits.training.run import Run, network_of
 
-# Student's t, two-sided 95 %, for n - 1 degrees of freedom.
-T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+NUM_SPOILED = 2_000
+Sets = Mapping[str, tuple[NDArray[Any], NDArray[np.int64]]]
 
 
 def main() -> None:
@@ -46,21 +60,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("name")
-    parser.add_argument("--config", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path)
+    source.add_argument("--run", type=Path, nargs="+", help="finished runs, in place of training")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--sets", type=Path, help="a folder of .npz files with x and y")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--runs", type=Path, default=Path("runs/records"))
     parser.add_argument("--bundle", type=Path, help="also write the first seed's bundle here")
     arguments = parser.parse_args()
-    bundles = []
-    for seed in arguments.seeds:
-        run = train(arguments, seed)
-        bundles.append(to_bundle(run, arguments.data_dir, f"inkdigits-{arguments.name}"))
-    figures = [score(bundle, arguments.data_dir) for bundle in bundles]
-    folder = write_record(arguments, figures)
+    if arguments.run:
+        runs = [Run.open(folder) for folder in arguments.run]
+    else:
+        runs = [train(arguments, seed) for seed in arguments.seeds]
+    sets = others(arguments.sets)
+    scores = [scored(run, arguments, sets) for run in runs]
     if arguments.bundle:
-        shutil.copyfile(bundles[0], arguments.bundle)
-    print(folder)
+        shutil.copyfile(bundle_path(runs[0], arguments.name), arguments.bundle)
+    print(write_record(arguments, runs, scores))
 
 
 def train(arguments: argparse.Namespace, seed: int) -> Run:
@@ -69,123 +86,228 @@ def train(arguments: argparse.Namespace, seed: int) -> Run:
     resume = (folder / "config.toml").exists()
     if resume and Run.open(folder).config() != config:
         raise SystemExit(f"{folder} holds a run of another configuration; move it away first.")
-    progress = TrainingProgress(Console(stderr=True, soft_wrap=True))
-    return fit(config, folder, data_dir=arguments.data_dir, resume=resume, callbacks=[progress])
+    if resume and Run.open(folder).is_finished:
+        return Run.open(folder)
+    options: dict[str, Any] = {"data_dir": arguments.data_dir, "resume": resume}
+    if config.train.members > 1:
+        return fit_ensemble(config, folder, callbacks=lambda _: [progress()], **options)
+    return fit(config, folder, callbacks=[progress()], **options)
 
 
-def to_bundle(run: Run, data_dir: Path | None, name: str) -> Path:
-    ink, labels = validation_images(run.config(), data_dir)
-    path = run.folder / f"{name}.digits"
-    facts = {"name": name, **describe(run)}
-    print(export(run.load_model(), "bundle", path, ink=ink, labels=labels, facts=facts))
-    return path
+def progress() -> TrainingProgress:
+    return TrainingProgress(Console(stderr=True, soft_wrap=True))
 
 
-def score(bundle: Path, data_dir: Path | None) -> dict[str, Any]:
-    """Score the bundle as it will be used, by ONNX Runtime, on every image."""
-    from sklearn.datasets import load_digits
-
-    reader = Reader(bundle)
-    mnist = load("mnist", "test", data_dir=data_dir)
-    turkish = load_digits()  # 1,797 digits, 8×8, 43 writers, zero-shot
-    sets = {
-        "mnist_test": (mnist.images, mnist.labels),
-        "load_digits": ((turkish.images / 16).astype(np.float32), turkish.target),
+def scored(run: Run, arguments: argparse.Namespace, sets: Sets) -> dict[str, Any]:
+    """The figures of one run; from its folder, where it has been scored on the same sets before."""
+    path, key = run.folder / "score.json", hashlib.sha256(run.model_path.read_bytes()).hexdigest()
+    known = {"model_sha256": key, "sets": sorted(sets)}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if {name: before.get(name) for name in known} == known:
+        return dict(before["score"])
+    model = run.load_model()
+    ink, labels = validation_images(run.config(), arguments.data_dir)
+    bundle = bundle_path(run, arguments.name)
+    facts = {"name": f"inkdigits-{arguments.name}", **describe(run)}
+    print(export(model, "bundle", bundle, ink=ink, labels=labels, facts=facts), flush=True)
+    network = network_of(model, run.model_path)
+    figures = {
+        "seed": run.config().train.seed,
+        "parameters": network.count_params(),
+        "multiply_adds": multiply_adds(network),
+        **score(bundle, arguments.data_dir, sets),
     }
-    figures: dict[str, Any] = {"bytes": Bundle.open(bundle).num_bytes}
-    for name, (images, labels) in sets.items():
-        probabilities = softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
-        metrics = measure(probabilities, labels).to_dict()
-        figures[name] = {
-            key: metrics[key] for key in ("count", "correct", "accuracy", "loss", "brier", "ece")
-        }
-        digits = reader.read_digits(images)
-        answered = [digit.status == "ok" for digit in digits]
-        wrong = [digit.value != str(label) for digit, label in zip(digits, labels, strict=True)]
-        figures[name] |= {
-            "share_answered": float(np.mean(answered)),
-            "error_answered": float(np.mean(np.array(wrong)[answered])) if any(answered) else 0.0,
-        }
+    run.write_json("score.json", known | {"score": figures})
     return figures
 
 
-def write_record(arguments: argparse.Namespace, figures: list[dict[str, Any]]) -> Path:
-    runs = [arguments.runs / arguments.name / f"seed-{seed}" for seed in arguments.seeds]
-    environment = json.loads((runs[0] / "environment.json").read_text())
-    history = [Run.open(run).history() for run in runs]
-    minutes = [sum(row["seconds"] for row in rows) / 60 for rows in history]
-    accuracy = [figure["mnist_test"]["accuracy"] for figure in figures]
+def bundle_path(run: Run, name: str) -> Path:
+    return run.folder / f"inkdigits-{name}.digits"
+
+
+def others(folder: Path | None) -> Sets:
+    """Digits that are not MNIST's, zero-shot; what holds images without digits is left out."""
+    from sklearn.datasets import load_digits
+
+    turkish = load_digits()  # 1,797 digits, 8×8, 43 writers
+    found = {"load_digits": ((turkish.images / 16).astype(np.float32), turkish.target)}
+    for path in sorted(folder.glob("*.npz")) if folder else []:
+        content = np.load(path)
+        labels = content["y"].astype(np.int64) if "y" in content else np.array([-1])
+        if labels.min() >= 0:
+            found[path.stem] = (content["x"], labels)
+    return found
+
+
+def score(bundle: Path, data_dir: Path | None, sets: Sets) -> dict[str, Any]:
+    """Score the bundle as it will be used, by ONNX Runtime, on every image."""
+    reader = Reader(bundle)
+    mnist = load("mnist", "test", data_dir=data_dir)
+    figures: dict[str, Any] = {"bytes": Bundle.open(bundle).num_bytes}
+    for name, (images, labels) in ({"mnist_test": (mnist.images, mnist.labels)} | sets).items():
+        outputs, boxes, is_blank = reader.outputs(images)
+        metrics = measure(softmax(outputs.logits, reader.rule.temperature), labels).to_dict()
+        digits = decide(outputs.logits, outputs.novelty, boxes, is_blank, reader.rule)
+        answered = [digit.status == "ok" for digit in digits]
+        wrong = [digit.value != str(label) for digit, label in zip(digits, labels, strict=True)]
+        figures[name] = {
+            key: metrics[key] for key in ("count", "correct", "accuracy", "loss", "brier", "ece")
+        } | {
+            "share_answered": float(np.mean(answered)),
+            "error_answered": float(np.mean(np.array(wrong)[answered])) if any(answered) else 0.0,
+        }
+    values = read(reader, mnist.images)
+    misread = np.flatnonzero(values != mnist.labels)
+    count = len(mnist) - len(DISPUTED)
+    correct = count - len(set(misread.tolist()) - set(DISPUTED))
+    figures["undisputed"] = {"count": count, "correct": correct, "accuracy": correct / count}
+    figures["spoiled"] = spoiled(reader, mnist.images, mnist.labels)
+    figures["wrong"] = {str(index): int(values[index]) for index in misread}
+    return figures
+
+
+def read(reader: Reader, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The most probable digit of each image, whatever its status."""
+    return reader.outputs(images)[0].logits.argmax(axis=1)
+
+
+def spoiled(reader: Reader, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """Accuracy on each family of corruptions, the mean of its severities."""
+    chosen = np.linspace(0, len(images) - 1, NUM_SPOILED).astype(int)
+    rows = robustness(
+        images[chosen],
+        labels[chosen],
+        lambda changed: (read(reader, changed), np.zeros(len(changed), bool)),
+        config=reader.bundle.manifest.get("training", {}).get("config", {}),
+    )
+    shares: dict[str, list[float]] = {}
+    for row in rows:
+        shares.setdefault(row.family, []).append(row.correct / row.count)
+    return {
+        "count": NUM_SPOILED,
+        "mean": float(np.mean(list(shares.values()))),
+        "families": {family: float(np.mean(values)) for family, values in shares.items()},
+        "trained_on": sorted({row.family for row in rows if row.is_trained_on}),
+    }
+
+
+def write_record(
+    arguments: argparse.Namespace, runs: Sequence[Run], scores: Sequence[dict[str, Any]]
+) -> Path:
+    environments = [run.read_json("environment.json") for run in runs]
+    history = [run.history() for run in runs]
+    minutes = [sum(row.get("seconds", 0) for row in rows) / 60 for rows in history]
+    figures = [{key: value for key, value in figure.items() if key != "wrong"} for figure in scores]
+    seeds = [figure["seed"] for figure in scores]
+    summary = {
+        "name": arguments.name,
+        "seeds": seeds,
+        "epochs": len(history[0]),
+        "minutes": minutes,
+        "devices": sorted({machine(environment) for environment in environments}),
+        "figures": figures,
+    }
     with tempfile.TemporaryDirectory() as scratch:
         part = Path(scratch) / "record"
         part.mkdir()
-        shutil.copyfile(runs[0] / "config.toml", part / "config.toml")
-        shutil.copyfile(runs[0] / "environment.json", part / "environment.json")
-        for seed, run in zip(arguments.seeds, runs, strict=True):
-            shutil.copyfile(run / "history.jsonl", part / f"seed-{seed}.jsonl")
-        summary = {
-            "name": arguments.name,
-            "seeds": arguments.seeds,
-            "epochs": len(history[0]),
-            "minutes": minutes,
-            "figures": figures,
-        }
+        shutil.copyfile(runs[0].config_path, part / "config.toml")
+        shutil.copyfile(runs[0].folder / "environment.json", part / "environment.json")
+        for number, (seed, run) in enumerate(zip(seeds, runs, strict=True)):
+            log = part / f"seed-{seed}.jsonl"
+            if log.exists():  # of two joined runs whose first members have the same seed
+                log = part / f"run-{number}.jsonl"
+            shutil.copyfile(run.folder / "history.jsonl", log)
         write_text(part / "figures.json", json.dumps(summary, indent=2) + "\n")
-        rows = [
-            _row(seed, figure, len(epochs), spent)
-            for seed, figure, epochs, spent in zip(
-                arguments.seeds, figures, history, minutes, strict=True
-            )
-        ]
-        text = f"""# {arguments.name}
-
-Trained on {environment["num_train"]:,} images. {environment["split"]}
-The weights after the last epoch are kept; the test images were scored once, by ONNX Runtime.
-
-| seed | MNIST test | loss | answered | wrong among them | load_digits | epochs | minutes |
-|---|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
-
-MNIST test: {spread(accuracy)}. Graph: {figures[0]["bytes"] / 1e6:.2f} MB.
-load_digits (scikit-learn) is read zero-shot. "Answered" are the digits with status ok at the
-default of the dial.
-
-{environment["processor"]}, {environment["cores"]} cores, Python {environment["python"]}, \
-Keras {environment["keras"]} on {environment["backend"]}.
-Other work ran on the machine at the same time.
-
-Again: `python benchmarks/record.py {arguments.name} --config configs/{arguments.config.name} \
---seeds {" ".join(map(str, arguments.seeds))}`
-"""
-        write_text(part / "README.md", text)
+        rows = [{"seed": figure["seed"], "wrong": figure["wrong"]} for figure in scores]
+        write_text(part / "wrong.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(part / "README.md", text(arguments, summary, environments[0], history))
         folder = record_folder(arguments.name)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(part, folder)
     return folder
 
 
-def _row(seed: int, figure: dict[str, Any], epochs: int, minutes: float) -> str:
-    mnist, turkish = figure["mnist_test"], figure["load_digits"]
-    cells = (
-        seed,
-        f"{mnist['accuracy']:.2%}",
-        f"{mnist['loss']:.4f}",
-        f"{mnist['share_answered']:.2%}",
-        f"{mnist['error_answered']:.3%}",
-        f"{turkish['accuracy']:.2%}",
-        epochs,
-        f"{minutes:.1f}",
-    )
-    return f"| {' | '.join(map(str, cells))} |"
+def text(
+    arguments: argparse.Namespace,
+    summary: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    history: Sequence[Sequence[Any]],
+) -> str:
+    figures = summary["figures"]
+    names = [name for name, of in figures[0].items() if is_zero_shot(name, of)]
+    columns = ("MNIST test", "undisputed", "loss", "answered", "wrong among them", *names)
+    header = ("seed", *columns, "spoiled", "epochs", "minutes")
+    rows = [
+        (
+            figure["seed"],
+            f"{figure['mnist_test']['accuracy']:.2%}",
+            f"{figure['undisputed']['accuracy']:.2%}",
+            f"{figure['mnist_test']['loss']:.4f}",
+            f"{figure['mnist_test']['share_answered']:.2%}",
+            f"{figure['mnist_test']['error_answered']:.3%}",
+            *(f"{figure[name]['accuracy']:.2%}" for name in names),
+            f"{figure['spoiled']['mean']:.2%}",
+            len(epochs),
+            f"{spent:.1f}",
+        )
+        for figure, epochs, spent in zip(figures, history, summary["minutes"], strict=True)
+    ]
+    known = figures[0]["spoiled"]["trained_on"]
+    families = [
+        f"| {family} | {'yes' if family in known else 'no'} "
+        f"| {spread([figure['spoiled']['families'][family] for figure in figures])} |"
+        for family in figures[0]["spoiled"]["families"]
+    ]
+    means = {
+        "MNIST test": [figure["mnist_test"]["accuracy"] for figure in figures],
+        "Without the 15 disputed labels": [figure["undisputed"]["accuracy"] for figure in figures],
+        **{name: [figure[name]["accuracy"] for figure in figures] for name in names},
+        "Spoiled": [figure["spoiled"]["mean"] for figure in figures],
+    }
+    again = f"python benchmarks/record.py {arguments.name} --config configs/{arguments.name}.toml "
+    if arguments.config:
+        again = again.replace(f"{arguments.name}.toml", arguments.config.name)
+    again += f"--seeds {' '.join(map(str, summary['seeds']))}"
+    if arguments.run:
+        again = f"python benchmarks/record.py {arguments.name} --run RUN…"
+    again += " --sets FOLDER" if arguments.sets else ""
+    return f"""# {arguments.name}
+
+Trained on {environment["num_train"]:,} images. {environment["split"]}
+The weights after the last epoch are kept; the test images were scored once, by ONNX Runtime.
+
+| {" | ".join(header)} |
+|{"---|" * len(header)}
+{chr(10).join(f"| {' | '.join(map(str, row))} |" for row in rows)}
+
+{chr(10).join(f"- {name}: {spread(values)}." for name, values in means.items())}
+
+{figures[0]["parameters"]:,} parameters, {figures[0]["multiply_adds"]:,} multiply-adds, graph
+{figures[0]["bytes"] / 1e6:.2f} MB.
+"Undisputed" leaves out the 15 test images of `src/inkdigits/data/disputed.py`. "Answered" are the
+digits with status ok at the default of the dial. {", ".join(names)}: read zero-shot.
+"Spoiled" are {figures[0]["spoiled"]["count"]:,} test images, evenly spaced, corrupted by each of
+our families at three severities each:
+
+| family | trained on | read rightly |
+|---|---|---|
+{chr(10).join(families)}
+
+Trained on {"; ".join(summary["devices"])}. Python {environment["python"]}, Keras \
+{environment["keras"]} on {environment["backend"]}.
+Minutes are wall time; other work may have run on the machine at the same time.
+
+Again: `{again}`
+"""
 
 
-def spread(values: list[float]) -> str:
-    """Mean, standard deviation and 95 % interval over seeds."""
-    mean, n = statistics.mean(values), len(values)
-    if n == 1:
-        return f"{mean:.2%} (n = 1 seed, so no spread)"
-    deviation = statistics.stdev(values)
-    half = T_95[n - 1] * deviation / math.sqrt(n)
-    return f"{mean:.3%} ± {deviation:.3%} (n = {n} seeds, 95 % interval ± {half:.3%})"
+def is_zero_shot(name: str, figure: Any) -> bool:
+    return name != "mnist_test" and isinstance(figure, dict) and "ece" in figure
+
+
+def machine(environment: Mapping[str, Any]) -> str:
+    devices = ", ".join(environment["devices"])
+    return f"{environment['processor']}, {environment['cores']} cores ({devices})"
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from inkdigits.evaluation.calibration import softmax
 from inkdigits.export import FORMATS, SUFFIXES, export
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
+from inkdigits.models.ensemble import ensemble
 from inkdigits.synthesis.strokes import synthetic_digits
 
 Ink = NDArray[np.float32]
@@ -175,6 +176,23 @@ def test_each_format_says_what_keras_says(mlp: Made, target: str, tmp_path: Path
 @pytest.mark.parametrize("target", CONVOLVED)
 def test_convolutions_too(convnet: Made, target: str, tmp_path: Path):
     assert_exported(convnet, target, tmp_path)
+
+
+@pytest.mark.parametrize("target", ["bundle", "litert"])
+def test_an_ensemble_too(mlp: Made, target: str, tmp_path: Path):
+    first = mlp.model.get_layer("mlp")
+    second = made("mlp").model.get_layer("mlp")
+    generator = np.random.default_rng(0)
+    for weight in second.weights:  # the same training gave the same weights: change all of them
+        weight.assign(weight + generator.normal(0, 0.05, weight.shape))
+    both = Made(zoo.reading_model(ensemble([first, second])), mlp.ink, mlp.labels)
+    apart = [
+        softmax(np.asarray(zoo.reading_model(each)(mlp.ink)["logits"])) for each in (first, second)
+    ]
+    assert np.abs(apart[0] - apart[1]).max() > 0.01
+    together = softmax(np.asarray(both.model(mlp.ink)["logits"]))
+    np.testing.assert_allclose(together, np.mean(apart, axis=0), atol=1e-6)
+    assert_exported(both, target, tmp_path)
 
 
 @pytest.fixture

@@ -169,6 +169,9 @@ class AugmentConfig(ConfigSection):
     pen_width: float = config_field(
         0.5, "largest change of pen width: 1 would be a pixel on either side", low=0, high=1
     )
+    erase: float = config_field(
+        0.0, "largest side of an erased rectangle, as a share of the glyph's", low=0, high=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

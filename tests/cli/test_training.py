@@ -1,12 +1,17 @@
 """`inkdigits train`, `evaluate RUN`, `export` and `models`: the whole way, in small."""
 
 import json
+import statistics
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from inkdigits.models import NAMES
 from inkdigits.synthesis.strokes import synthetic_digits
+
+ROOT = Path(__file__).parents[2]
 
 
 class TestUsage:
@@ -21,9 +26,16 @@ class TestUsage:
             (["--set", "epochs"], "epochs"),
             (["--set", "train.learning_rate=-1"], "train.learning_rate"),
             (["--config", "nowhere.toml"], "nowhere.toml"),
-            (["--model", "resnet9"], "'resnet9', but must be one of: mlp, convnet"),
+            (["--model", "resnet9"], "'resnet9', but must be one of: mlp, "),
             (["--set", "train.model=resnet9"], "'resnet9'"),
             (["--resume", "--model", "mlp"], "--resume"),
+            (["--resume", "--teacher", "other"], "--resume"),
+            (["--resume", "--ensemble", "3"], "--resume"),
+            (["--teacher", "nobody"], "train.teacher is 'nobody'"),
+            (["--teacher", "nobody", "--ensemble", "2"], "train.teacher is 'nobody'"),
+            (["--set", "train.members=0"], "train.members is 0"),
+            (["--set", "train.teacher_weight=2"], "train.teacher_weight is 2"),
+            (["--set", "train.teacher_sees=all"], "clean, augmented"),
         ],
     )
     def test_of_train(self, inkdigits, tmp_path, arguments, said):
@@ -42,6 +54,8 @@ class TestUsage:
             ([], "--out"),
             (["--out"], "--out"),
             (["--epochs", "5", "--out", "run"], "--epochs"),
+            (["--ensemble", "1", "--out", "run"], "--ensemble"),
+            (["--ensemble", "some", "--out", "run"], "--ensemble"),
         ],
     )
     def test_of_trains_options(self, inkdigits, arguments, said):
@@ -64,6 +78,21 @@ class TestUsage:
         done = inkdigits("export", *arguments)
         assert (done.code, done.out) == (2, "")
         assert said in done.message
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "RUN"),
+            (["run"], "--out"),
+            (["run", "--out", "both"], "at least two, each once"),
+            (["run", "run", "--out", "both"], "at least two, each once"),
+        ],
+    )
+    def test_of_join(self, inkdigits, tmp_path, arguments, said):
+        done = inkdigits("join", *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.message
+        assert not (tmp_path / "both").exists()
 
     def test_is_refused_before_keras_is_imported(self, process):
         """Importing it takes seconds, and all that was typed is a wrong name."""
@@ -114,6 +143,68 @@ class TestWholeWay:
         assert read.code == 0
         assert json.loads(read.out)["model"] == "mine"
 
+    def test_an_ensemble_teaches_a_network_and_is_joined_with_it(self, inkdigits, tmp_path):
+        images, labels = synthetic_digits(300, 3)
+        np.savez(tmp_path / "mine.npz", x=images, y=labels)
+        quick = ("--data", "mine.npz", "--set", "train.epochs=2", "--set", "train.batch_size=32")
+        trained = inkdigits("train", "--out", "pair", "--model", "mlp", "--ensemble", 2, *quick)
+        assert trained.code == 0, trained.err
+        assert "member 1 of 2, epoch   1/2" in trained.err
+        assert "member 2 of 2, epoch   2/2" in trained.err
+        assert "pair: 2 × mlp, 2 epochs, validation accuracy 0." in trained.out
+
+        exported = inkdigits("export", "pair", "--to", "bundle", "--out", "pair.digits")
+        assert exported.code == 0, exported.err
+        scored = [
+            json.loads(inkdigits("evaluate", what, "--data", "mine.npz", "--json").out)
+            for what in ("pair", "pair.digits")
+        ]
+        assert scored[0]["correct"] == scored[1]["correct"] > 100
+
+        by = ("--out", "by-pair", "--model", "mlp", "--teacher", "pair")
+        taught = inkdigits("train", *by, *quick)
+        assert taught.code == 0, taught.err
+        assert 'teacher = "pair"\n' in (tmp_path / "by-pair" / "config.toml").read_text()
+
+        joined = inkdigits("join", "by-pair", "pair", "--out", "three")
+        assert joined.code == 0, joined.err
+        assert joined.out.startswith("with by-pair: validation accuracy 0.")
+        assert inkdigits("evaluate", "three", "--data", "mine.npz").code == 0
+
+        again = inkdigits("train", "--out", "pair", "--model", "mlp", "--ensemble", 2, *quick)
+        assert (again.code, again.out) == (1, "")
+        assert "already holds a run" in again.err
+        resumed = inkdigits("train", "--out", "pair", "--resume")
+        assert resumed.code == 0, resumed.err
+        assert "epoch" not in resumed.err  # nothing was left to train
+        assert resumed.out == trained.out
+
+    def test_ctrl_c_in_a_member_says_how_to_go_on(self, inkdigits, monkeypatch):
+        from inkdigits.training.progress import TrainingProgress
+
+        quick = ("--data", "synthetic", "--set", "data.limit=60", "--set", "train.epochs=1")
+
+        begin = TrainingProgress.on_train_begin
+
+        def stop(self, logs=None):
+            begin(self, logs)
+            if "member 2" in self._title:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(TrainingProgress, "on_train_begin", stop)
+            done = inkdigits("train", "--out", "pair", "--model", "mlp", "--ensemble", 2, *quick)
+        assert (done.code, done.out) == (130, "")
+        assert "Stopped. Go on with: inkdigits train --out pair --resume" in done.err
+        refused = inkdigits("export", "pair", "--to", "onnx", "--out", "x.onnx")
+        assert refused.code == 1
+        assert "did not finish" in refused.err
+        resumed = inkdigits("train", "--out", "pair", "--resume")
+        assert resumed.code == 0, resumed.err
+        assert "member 1 of 2" not in resumed.err
+        assert "member 2 of 2, epoch   1/1" in resumed.err
+        assert resumed.out.startswith("pair: 2 × mlp, 1 epochs")
+
     def test_a_run_that_is_none(self, inkdigits, tmp_path):
         (tmp_path / "empty").mkdir()
         for arguments in (
@@ -121,6 +212,8 @@ class TestWholeWay:
             ("export", "empty", "--to", "onnx", "--out", "x.onnx"),
             ("export", "nowhere", "--to", "onnx", "--out", "x.onnx"),
             ("train", "--out", "empty", "--resume"),
+            ("train", "--out", "new", "--teacher", "empty", "--data", "nowhere"),
+            ("join", "empty", "nowhere", "--out", "new"),
         ):
             done = inkdigits(*arguments)
             assert (done.code, done.out) == (1, "")
@@ -131,7 +224,25 @@ class TestWholeWay:
         done = inkdigits("models")
         assert (done.code, done.err) == (0, "")
         header, *rows = done.out.splitlines()
-        assert header.split() == ["name", "parameters", "multiply-adds", "what"]
+        assert header.split() == ["name", "parameters", "multiply-adds", "MNIST", "test", "what"]
+        assert [row.split()[0] for row in rows] == list(NAMES)
         sizes = {row.split()[0]: int(row.split()[1].replace(",", "")) for row in rows}
         assert sizes["mlp"] == (784 + 1) * 128 + (128 + 1) * 10
         assert 0 < sizes["convnet"] <= 150_000
+        assert sizes["micro"] < 1_000 < sizes["tiny"] < 10_000
+
+    def test_models_are_listed_with_what_the_records_say(self, inkdigits):
+        done = inkdigits("models")
+        said = {row.split()[0]: row for row in done.out.splitlines()[1:]}
+        records = json.loads((ROOT / "src/inkdigits/models/records.json").read_text("utf-8"))
+        for name, row in said.items():
+            if name not in records:
+                assert "  –  " in row
+                continue
+            folders = (ROOT / "benchmarks/records").glob(f"????-??-??-{name}/figures.json")
+            figures = json.loads(max(folders).read_text("utf-8"))["figures"]
+            accuracy = [figure["mnist_test"]["accuracy"] for figure in figures]
+            shown = f"{statistics.mean(accuracy):.2%}"
+            if len(accuracy) > 1:
+                shown += f" ± {statistics.stdev(accuracy):.2%}"
+            assert f" {shown} ({len(accuracy)})  " in row

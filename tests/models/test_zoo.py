@@ -9,20 +9,59 @@ from numpy.typing import NDArray
 
 from inkdigits.config import AugmentConfig
 from inkdigits.errors import ConfigError
+from inkdigits.export import export
 from inkdigits.models import NAMES, zoo
 from inkdigits.models.canonical import Canonical
+from inkdigits.models.ensemble import ensemble
 from inkdigits.synthesis.strokes import synthetic_digits
 
-MOST_PARAMETERS = {"mlp": 101_770, "convnet": 150_000}
-# convnet by hand: output rows × columns × kernel × channels in × channels out, then 3920 × 10.
+MOST_PARAMETERS = {
+    "mlp": 101_770,
+    "lenet5": 61_706,
+    "convnet": 150_000,
+    "residual": 370_000,  # 1.5 MB as float32
+    "plain3": 100_000,
+    "plain5": 100_000,
+    "plain7": 150_000,
+    "tiny": 9_999,
+    "micro": 999,
+}
+
+
+def plain_by_hand(size: int, channels: list[int]) -> int:
+    """Each layer takes ``size`` - 1 rows and columns away; then what is left × 10."""
+    side, total = 28, 0
+    for narrow, wide in zip([1, *channels], channels, strict=False):
+        side -= size - 1
+        total += side**2 * size**2 * narrow * wide
+    return total + side**2 * channels[-1] * 10
+
+
+# By hand: output rows × columns × kernel × channels in × channels out, then features × 10.
 MULTIPLY_ADDS = {
     "mlp": 784 * 128 + 128 * 10,
+    "lenet5": 28 * 28 * 25 * 6 + 10 * 10 * 25 * 6 * 16 + 400 * 120 + 120 * 84 + 84 * 10,
     "convnet": 14 * 14 * 25 * 1 * 24
     + 14 * 14 * 9 * 24 * 48
     + 7 * 7 * 9 * 48 * 64
     + 7 * 7 * 9 * 64 * 80
     + 3920 * 10,
+    "residual": 14 * 14 * 25 * 1 * 32
+    + 2 * (14 * 14 * 9 * 32 * 32)
+    + 7 * 7 * 9 * 32 * 64
+    + 4 * (7 * 7 * 9 * 64 * 64)
+    + 3136 * 10,
+    "plain3": plain_by_hand(3, [8, 12, 16, 20, 24, 28, 32, 36, 40, 44]),
+    "plain5": plain_by_hand(5, [8, 16, 24, 32, 40]),
+    "plain7": plain_by_hand(7, [12, 24, 36, 48]),
+    "tiny": 28 * 28 * 9 * (1 * 8 + 8 * 12)
+    + 14 * 14 * 9 * (12 * 16 + 16 * 16)
+    + 7 * 7 * 9 * 16 * 16
+    + 7 * 7 * 16
+    + 16 * 10,
+    "micro": 14 * 14 * 25 * 4 + 14 * 14 * 9 * 4 * 6 + 5 * 5 * 9 * 6 * 6 + 24 * 10,
 }
+MOST_MULTIPLY_ADDS = 20_000_000
 
 
 def test_the_names_that_are_known_without_keras():
@@ -38,7 +77,7 @@ def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 def assert_model_contract(
     name: str, ink: NDArray[np.float32], labels: NDArray[np.int64], folder: Path
 ) -> None:
-    """What holds for each network: shapes, size, learning, saving."""
+    """What holds for each network: shapes, size, learning, saving, and ONNX."""
     network = zoo.build_network(name)
     assert network.name == name
     assert network.input.shape == (None, 28, 28)
@@ -58,7 +97,8 @@ def assert_model_contract(
     assert [layer.name for layer in training.layers[1:]] == ["warp", "pen_width", "canonical", name]
     np.testing.assert_allclose(training(ink), logits, atol=1e-4)  # not augmented
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    training.compile(optimizer=keras.optimizers.Adam(3e-3), loss=loss)
+    rate = 3e-3 if network.count_params() > 10_000 else 2e-2
+    training.compile(optimizer=keras.optimizers.Adam(rate), loss=loss)
     losses = [float(training.train_on_batch(ink, labels)) for _ in range(10)]
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.7 * losses[0]
@@ -75,6 +115,8 @@ def assert_model_contract(
         np.testing.assert_array_equal(found["logits"], expected["logits"])
         np.testing.assert_array_equal(found["glyph"], expected["glyph"])
         np.testing.assert_allclose(found["glyph"], glyphs[:4], atol=1e-4)
+    parity = export(reading, "onnx", folder / "model.onnx", ink=ink, labels=labels, facts={})
+    assert parity.max_difference < 1e-4
 
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
@@ -112,7 +154,28 @@ def test_mlp_is_the_classic_one():
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_multiply_adds_are_those_counted_by_hand(name: str):
-    assert zoo.multiply_adds(zoo.build_network(name)) == MULTIPLY_ADDS[name]
+    assert zoo.multiply_adds(zoo.build_network(name)) == MULTIPLY_ADDS[name] <= MOST_MULTIPLY_ADDS
+
+
+def test_multiply_adds_of_networks_within_a_network_are_added_up():
+    both = ensemble([zoo.build_network("mlp"), zoo.build_network("tiny")])
+    assert zoo.multiply_adds(both) == MULTIPLY_ADDS["mlp"] + MULTIPLY_ADDS["tiny"]
+    reading = zoo.reading_model(both)
+    assert zoo.multiply_adds(reading) == zoo.multiply_adds(both)
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_no_digit_is_one_more_output_and_fits_the_bound_too(name: str):
+    network = zoo.build_network(name, rejects=True)
+    assert network.output.shape == (None, 11)
+    if name in ("tiny", "micro"):
+        assert network.count_params() <= MOST_PARAMETERS[name]
+
+
+def test_erasing_comes_behind_the_canonicaliser():
+    training = zoo.training_model(zoo.build_network("mlp"), AugmentConfig(erase=0.3), seed=0)
+    names = [layer.name for layer in training.layers[1:]]
+    assert names == ["warp", "pen_width", "canonical", "erase", "mlp"]
 
 
 def test_weights_follow_from_the_seed():
@@ -126,7 +189,7 @@ def test_weights_follow_from_the_seed():
 
 @pytest.mark.parametrize("name", ["resnet", "", "MLP"])
 def test_an_unknown_network_is_an_error_that_names_those_there_are(name: str):
-    with pytest.raises(ConfigError, match=r"train\.model is .*: mlp, convnet\."):
+    with pytest.raises(ConfigError, match=r"train\.model is .*: mlp, lenet5, .*, micro\."):
         zoo.build_network(name)
 
 

@@ -231,6 +231,15 @@ def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
     assert len(list((folder / "tensorboard").iterdir())) == 2
 
 
+def test_one_interrupted_in_its_first_epoch_begins_again(trained, folder: Path, watch: MadeWatch):
+    with pytest.raises(KeyboardInterrupt):
+        fit(trained.config, folder, callbacks=[watch(epoch=1, action=stop)])
+    with pytest.raises(KeyboardInterrupt):
+        fit(trained.config, folder, resume=True, callbacks=[watch(epoch=2, action=stop)])
+    (row,), first = figures(Run(folder)), figures(trained.run)[0]
+    assert row == pytest.approx(first, abs=1e-4)
+
+
 def test_a_finished_run_is_only_finished_again(trained, folder: Path, watch: MadeWatch):
     shutil.copytree(trained.run.folder, folder)
     (folder / "calibration.json").unlink()

@@ -37,6 +37,15 @@ def test_a_run_begins_with_its_configuration(run: Run):
     assert [path.name for path in run.folder.iterdir()] == ["config.toml"]
 
 
+def test_a_configuration_of_before_a_field_was_there_has_its_default(run: Run):
+    newer = ("members", "teacher", "seed")
+    lines = run.config_path.read_text().splitlines()
+    older = [line for line in lines if not line.startswith(newer)]
+    assert len(lines) - len(older) == 7
+    run.write("config.toml", "\n".join(older))
+    assert run.config() == Config().replace(train={"epochs": 7})
+
+
 def test_a_folder_that_holds_a_run_is_not_taken(run: Run):
     with pytest.raises(RunError, match=r"already holds a run.*--resume.*--out"):
         Run.create(run.folder, Config())

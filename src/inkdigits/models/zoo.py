@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from inkdigits.config import AugmentConfig
 from inkdigits.errors import ConfigError
-from inkdigits.models.augment import augmentation
+from inkdigits.models.augment import augmentation, glyph_augmentation
 from inkdigits.models.canonical import GLYPH_SIZE_PX, Canonical
 
 NUM_CLASSES = 10
@@ -92,14 +92,13 @@ def tiny(glyph: Any, num_outputs: int) -> Any:
 
 
 def micro(glyph: Any, num_outputs: int) -> Any:
-    """Under 1,000 parameters: three convolutions and an average over all places."""
-    x = _convolution(_as_map(glyph), 4, size=3)  # (n, 28, 28, 4)
-    x = layers.MaxPooling2D(2)(x)
-    x = _convolution(x, 6, size=3)  # (n, 14, 14, 6)
-    x = layers.MaxPooling2D(2)(x)
-    x = _convolution(x, 9, size=3)  # (n, 7, 7, 9)
-    x = layers.GlobalAveragePooling2D()(x)
-    return layers.Dense(num_outputs, name="logits")(x)
+    """Under 1,000 parameters: three narrow convolutions, then a 2×2 grid, which knows where."""
+    x = _convolution(_as_map(glyph), 4, size=5, strides=2)  # (n, 14, 14, 4)
+    x = _convolution(x, 6, size=3)
+    x = layers.MaxPooling2D(2)(x)  # (n, 7, 7, 6)
+    x = _convolution(x, 6, size=3, padding="valid")  # (n, 5, 5, 6)
+    x = layers.MaxPooling2D(2)(x)  # (n, 2, 2, 6)
+    return layers.Dense(num_outputs, name="logits")(layers.Flatten()(x))
 
 
 NETWORKS: dict[str, Callable[[Any, int], Any]] = {
@@ -128,12 +127,16 @@ def build_network(name: str, *, rejects: bool = False) -> keras.Model:
 
 
 def training_model(network: keras.Model, augment: AugmentConfig, seed: int) -> keras.Model:
-    """Ink (n, H, W) float32 → augmentation (in training) → canonicaliser → the network's logits."""
+    """Ink (n, H, W) float32 → the canonicaliser, between augmentations → the network's logits."""
     ink = keras.Input((None, None), name="ink")
     x = ink
-    for layer in augmentation(augment, seed):
+    for layer in (
+        *augmentation(augment, seed),
+        Canonical(name="canonical"),
+        *glyph_augmentation(augment, seed),
+    ):
         x = layer(x)
-    return keras.Model(ink, network(Canonical(name="canonical")(x)), name="training")
+    return keras.Model(ink, network(x), name="training")
 
 
 def reading_model(network: keras.Model) -> keras.Model:

@@ -209,6 +209,7 @@ def _start(config: Config, run: Run, teacher: Teacher | None, num_steps: int) ->
             network = taught(network, teacher.network)
     model = zoo.training_model(network, config.augment, train.seed)
     _compile(model, loss, _optimizer(train, num_steps), _STEPS_PER_EXECUTION)
+    model.optimizer.build(model.trainable_variables)  # else the checkpoint lacks its variables
     run.save_model(model, run.checkpoint_path)
     return model
 

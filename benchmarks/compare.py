@@ -4,9 +4,10 @@
 
 Each NAME is that of a record, of which the newest is taken, or its folder in records/. Nothing is
 read again: both records say which images each seed misread. Each seed of the one is compared with
-the seed of the other in the same place, by McNemar's exact test; then all seeds together, where an
-image counts once, for the recipe of which the larger share of seeds misread it. A p-value says how
-often two equally good recipes would differ by as much or more on 10,000 such images.
+the seed of the other in the same place, by McNemar's exact test; then all these seeds together,
+where an image counts once, for the recipe of which more seeds misread it. A p-value says how often
+two equally good recipes would differ by as much or more on 10,000 such images. Where one record has
+more seeds, those left over are not compared.
 """
 
 import argparse
@@ -35,15 +36,17 @@ def main() -> None:
     )
     parser.add_argument("names", nargs=2, metavar="NAME")
     one, other = (load(name) for name in parser.parse_args().names)
-    width = max(len(one.name), len(other.name)) + 10
+    width = max(len(one.name), len(other.name), 20)
     for record in (one, other):
         errors = ", ".join(str(len(wrong)) for wrong in record.wrong)
         print(f"{record.name:<{width}} misread, by seed: {errors}")
     for number, (ours, theirs) in enumerate(zip(one.wrong, other.wrong, strict=False)):
         seeds = f"seed {one.seeds[number]} and {other.seeds[number]}"
         print(f"{seeds:<{width}} {said(one.name, other.name, mcnemar(ours, theirs))}")
-    pooled = mcnemar_of_runs(one.wrong, other.wrong)
-    print(f"{'all seeds, by image':<{width}} {said(one.name, other.name, pooled)}")
+    num_pairs = min(len(one.wrong), len(other.wrong))
+    pooled = mcnemar_of_runs(one.wrong[:num_pairs], other.wrong[:num_pairs])
+    together = f"{num_pairs} seeds, by image"
+    print(f"{together:<{width}} {said(one.name, other.name, pooled)}")
     verdict = "cannot be told apart by these images"
     if pooled.p_value < SURE:
         better = other if pooled.only_a > pooled.only_b else one

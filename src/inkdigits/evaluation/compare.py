@@ -45,29 +45,28 @@ def mcnemar(wrong_a: Collection[int], wrong_b: Collection[int]) -> Paired:
 def mcnemar_of_runs(
     wrong_a: Sequence[Collection[int]], wrong_b: Sequence[Collection[int]]
 ) -> Paired:
-    """Compare two recipes, of which several runs were made, on the same images.
+    """Compare two recipes, of each of which as many runs were made, on the same images.
 
     The runs of a recipe misread much the same images, so an image counts once, however many runs
-    were made: for the recipe of which the larger share of runs misread it.
+    were made: for the recipe of which more runs misread it. With another number of runs on one
+    side this would be unfair, as more runs find more images that are misread now and then.
 
     Args:
         wrong_a: for each run of the first recipe, the indices of the images that it misread.
-        wrong_b: the same of the second recipe; there may be another number of runs.
+        wrong_b: the same of the second recipe.
 
     Raises:
-        BadArrayError: a recipe without runs, or an index that comes twice in one run.
+        BadArrayError: no runs, not as many on both sides, or an index twice in one run.
     """
-    if not (wrong_a and wrong_b):
+    if not wrong_a or len(wrong_a) != len(wrong_b):
         raise BadArrayError(
-            f"{len(wrong_a)} runs came to be compared with {len(wrong_b)}, but each side must "
-            "have at least one."
+            f"{len(wrong_a)} runs came to be compared with {len(wrong_b)}, but there must be as "
+            "many on both sides, and at least one."
         )
     times_a, times_b = _times(wrong_a), _times(wrong_b)
-    more = [
-        times_a[image] * len(wrong_b) - times_b[image] * len(wrong_a)
-        for image in times_a.keys() | times_b.keys()
-    ]
-    only_a, only_b = sum(value > 0 for value in more), sum(value < 0 for value in more)
+    images = times_a.keys() | times_b.keys()
+    only_a = sum(times_a[image] > times_b[image] for image in images)
+    only_b = sum(times_a[image] < times_b[image] for image in images)
     return Paired(only_a, only_b, coin_p_value(only_a, only_b))
 
 

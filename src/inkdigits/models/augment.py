@@ -191,7 +191,6 @@ def glyph_augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.La
 
 def _centred(length: Any) -> Any:
     """(length,) float32 pixel positions, 0 in the middle."""
-    length = ops.cast(length, "int32")
     return ops.cast(ops.arange(length), "float32") - (ops.cast(length, "float32") - 1.0) / 2
 
 

@@ -1,0 +1,185 @@
+"""From labelled digits to a network that reads 99.0 or 99.4 % of them, in little time.
+
+Read from top to bottom: what is trained, on what, and how; the reason stands beside each trick.
+The numbers in a recipe were chosen on the digits of writers kept aside, never on the test images.
+"""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+SIDE_PX = 28
+FILTER_NORM = 1.7
+WARMUP = 0.25  # of all steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to train, and for how long.
+
+    Attributes:
+        convolutions: filters, size and stride of each, from the image on.
+        epochs: how often each image is seen, each time bent in another way.
+        learning_rate: the highest one.
+        batch_size: images in a step.
+        dropout: share of the last map that a step leaves out.
+        rotation_deg, scale, shift_px: the largest change of an image, either way.
+    """
+
+    convolutions: tuple[tuple[int, int, int], ...]
+    epochs: int
+    learning_rate: float = 0.03
+    batch_size: int = 128
+    dropout: float = 0.0
+    rotation_deg: float = 8.0
+    scale: float = 0.06
+    shift_px: float = 1.0
+
+
+RECIPES = {
+    "99.0": Recipe(convolutions=((16, 5, 2), (32, 3, 2), (64, 3, 1)), epochs=4),
+    "99.4": Recipe(convolutions=((16, 5, 2), (32, 3, 2), (64, 3, 1)), epochs=12),
+}
+
+
+def train(recipe: Recipe, images: Images, labels: Labels, seed: int) -> keras.Model:
+    """Train one network: uint8 glyphs (n, 28, 28) and labels (n,) → a model from glyphs to logits.
+
+    MNIST's images are canonical glyphs already (20 px, centred by mass), so none is made anew.
+    """
+    keras.utils.set_random_seed(seed)
+    steps = len(images) // recipe.batch_size
+    model = network(recipe)
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate=OneCycle(recipe.learning_rate, steps * recipe.epochs),
+            beta_2=0.99,  # a training this short cannot wait for the mean of 1,000 steps
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # An epoch is one call of one graph: Python has nothing to do between its steps, and
+        # nothing is measured that training does not need.
+        steps_per_execution=steps,
+        # XLA, which Keras would choose by itself, makes convolutions slower on a CPU.
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
+    )
+    for seen, answers in epochs(recipe, images, labels, steps * recipe.batch_size, seed):
+        # Every epoch has the same shapes, so that the graph is traced once.
+        model.fit(seen, answers, batch_size=recipe.batch_size, shuffle=False, verbose=0)
+    return model
+
+
+def network(recipe: Recipe) -> keras.Model:
+    """Convolutions, then one dense layer: glyphs (n, 28, 28) uint8 → logits (n, 10)."""
+    glyph = keras.Input((SIDE_PX, SIDE_PX), dtype="uint8", name="glyph")
+    x = ops.cast(glyph, "float32") / 255.0  # in the graph: NumPy would write 188 MB first
+    x = ops.expand_dims(x, -1)  # (n, 28, 28, 1)
+    for number, (filters, size, strides) in enumerate(recipe.convolutions):
+        x = layers.Conv2D(
+            filters,
+            size,
+            # Strides, not pooling: no pixel of a map is computed to be thrown away.
+            strides=strides,
+            # A glyph's margin is empty. Without padding, the first map has 12×12 places, not
+            # 14×14, and every later one is smaller by as much: a quarter of the work.
+            padding="same" if number else "valid",
+            activation="relu",
+            kernel_constraint=Standardised(),
+            kernel_initializer="he_normal",
+        )(x)
+    x = layers.Flatten()(x)
+    if recipe.dropout:
+        x = layers.Dropout(recipe.dropout)(x)
+    # Zeros: the first steps are not spent on unlearning an answer drawn by chance.
+    return keras.Model(glyph, layers.Dense(10, kernel_initializer="zeros", name="logits")(x))
+
+
+class Standardised(keras.constraints.Constraint):
+    """Each filter keeps mean 0 and one norm: what batch normalisation is for, at no cost.
+
+    Batch normalisation goes over every map several times, and would take two fifths of the time;
+    this goes over the filters, which are thousands of times fewer numbers.
+
+    Source: Qiao et al. 2019, "Weight standardization" (arXiv 1903.10520); there it is in the
+    graph, here it is done to the weights after each step, so that plain convolutions remain.
+    """
+
+    def __call__(self, kernel: Any) -> Any:
+        """(rows, columns, channels, filters) → the same shape."""
+        centred = kernel - ops.mean(kernel, axis=(0, 1, 2), keepdims=True)
+        norm = ops.sqrt(ops.sum(ops.square(centred), axis=(0, 1, 2), keepdims=True))
+        return centred * (FILTER_NORM / (norm + 1e-6))
+
+
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """The rate rises in a straight line, then falls in one to 0: high, because it is short.
+
+    Source: Smith and Topin 2017, "Super-convergence" (arXiv 1708.07120).
+    """
+
+    def __init__(self, highest: float, num_steps: int) -> None:
+        self.highest, self.num_steps = highest, num_steps
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step."""
+        done = ops.cast(step, "float32") / self.num_steps
+        return self.highest * ops.minimum(done / WARMUP + 0.01, (1.0 - done) / (1.0 - WARMUP))
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the schedule again."""
+        return {"highest": self.highest, "num_steps": self.num_steps}
+
+
+def epochs(
+    recipe: Recipe, images: Images, labels: Labels, num_seen: int, seed: int
+) -> Iterator[tuple[Images, Labels]]:
+    """Each epoch's images in its order, bent; a thread makes the next epoch's during this one's.
+
+    The first epoch sees the images as they are: nothing could be made while it waited.
+    """
+    generator = np.random.default_rng(seed)
+
+    def make(is_first: bool) -> tuple[Images, Labels]:
+        order = generator.permutation(len(images))[:num_seen]
+        return images[order] if is_first else bent(recipe, images[order], generator), labels[order]
+
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(make, True)
+        for epoch in range(recipe.epochs):
+            epoch_made = made.result()
+            if epoch + 1 < recipe.epochs:
+                made = thread.submit(make, False)
+            yield epoch_made
+
+
+def bent(recipe: Recipe, images: Images, generator: np.random.Generator) -> Images:
+    """Each image rotated, stretched and moved a little, by one resampling: a few µs an image."""
+    num = len(images)
+    angle = np.deg2rad(generator.uniform(-recipe.rotation_deg, recipe.rotation_deg, num))
+    stretch = np.exp(generator.uniform(-1, 1, (num, 2, 1)) * math.log1p(recipe.scale))
+    shift = generator.uniform(-recipe.shift_px, recipe.shift_px, (num, 2))
+    rotation = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], axis=1)
+    matrix = rotation.reshape(num, 2, 2) * stretch  # where in the image a pixel comes from
+    centre = (SIDE_PX - 1) / 2
+    offset = centre + shift - matrix.sum(axis=2) * centre  # (num, 2)
+    affine = np.concatenate([matrix, offset[:, :, None]], axis=2)  # (num, 2, 3)
+    result = np.empty_like(images)
+    for image, map_, target in zip(images, affine, result, strict=True):
+        cv2.warpAffine(
+            image,
+            map_,
+            (SIDE_PX, SIDE_PX),
+            dst=target,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        )
+    return result

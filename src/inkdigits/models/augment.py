@@ -116,10 +116,9 @@ class PenWidth(_TrainingOnly):
 
     def change(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
-        thicker = _largest_near(images)
-        thinner = -_largest_near(-images)
         amount = self.uniform((ops.shape(images)[0], 1, 1), self.amount)
-        target = ops.where(amount > 0, thicker, thinner)
+        way = ops.where(amount > 0, 1.0, -1.0)  # the paper of a thinner stroke is thicker
+        target = way * _largest_near(way * images)
         return images + ops.abs(amount) * (target - images)
 
     def get_config(self) -> dict[str, Any]:
@@ -226,5 +225,12 @@ def _sample(images: Any, y: Any, x: Any) -> Any:
 
 
 def _largest_near(images: Any) -> Any:
-    """The largest value in each pixel's 3×3 neighbourhood: (n, H, W) → (n, H, W)."""
-    return ops.squeeze(ops.max_pool(images[..., None], 3, strides=1, padding="same"), axis=-1)
+    """The largest value in each pixel's 3×3 neighbourhood: (n, H, W) in [-1, 1] → (n, H, W).
+
+    Row-wise, then column-wise: much faster on a processor than pooling a single channel.
+    """
+    _, height, width = ops.shape(images)
+    rows = ops.pad(images, ((0, 0), (1, 1), (0, 0)), constant_values=-1.0)
+    most = ops.maximum(ops.maximum(rows[:, :height], rows[:, 2:]), images)
+    columns = ops.pad(most, ((0, 0), (0, 0), (1, 1)), constant_values=-1.0)
+    return ops.maximum(ops.maximum(columns[:, :, :width], columns[:, :, 2:]), most)

@@ -94,10 +94,11 @@ def tiny(glyph: Any, num_outputs: int) -> Any:
 def micro(glyph: Any, num_outputs: int) -> Any:
     """Under 1,000 parameters: four narrow convolutions, then a 2×2 grid, which knows where.
 
-    What small networks spare by: no biases, no scales before a convolution that has its own, and
-    a smooth activation (SiLU), which tells more of each map than whether it is there.
+    Measured on validation writers: averages and a smooth activation (SiLU) keep more of so few
+    channels than maxima and ReLU, and a grid is worth more than channels that know no place.
     """
-    x = _smooth(_as_map(glyph), 4, size=4, strides=2)  # (n, 14, 14, 4)
+    x = _smooth(_as_map(glyph), 4, size=3)  # (n, 28, 28, 4)
+    x = layers.AveragePooling2D(2)(x)  # (n, 14, 14, 4)
     x = _smooth(x, 4, size=3)
     x = _smooth(x, 5, size=3)
     x = layers.AveragePooling2D(2)(x)  # (n, 7, 7, 5)
@@ -204,8 +205,8 @@ def _normalised(x: Any, filters: int, *, size: int, strides: int = 1, padding: s
     return layers.BatchNormalization(momentum=0.97)(x)
 
 
-def _smooth(x: Any, filters: int, *, size: int, strides: int = 1, padding: str = "same") -> Any:
-    x = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False)(x)
+def _smooth(x: Any, filters: int, *, size: int, padding: str = "same") -> Any:
+    x = layers.Conv2D(filters, size, padding=padding, use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.97, scale=False)(x)
     return layers.Activation("silu")(x)
 

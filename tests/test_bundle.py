@@ -171,7 +171,7 @@ class TestDamage:
     def test_no_byte_can_be_changed_unnoticed(self, tmp_path):
         """A changed byte is refused, or is one that means nothing, such as a date in the zip."""
         good = FORMAT_1.read_bytes()
-        expected = manifest_of(), graph_of()
+        expected = manifest_of(), graph_of(), None
         num_refused = 0
         for position in range(len(good)):
             for flipped in (0x01, 0x80, 0xFF):

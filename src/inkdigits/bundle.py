@@ -1,8 +1,9 @@
 """A bundle: one file that reads digits, and opens forever.
 
-A ``.digits`` file is a zip of ``model.onnx`` and ``manifest.json``, no pickle. The manifest
-names the SHA-256 of each member, and the zip's comment that of the manifest. It is opened
-with ONNX Runtime alone.
+A ``.digits`` file is a zip of ``model.onnx`` and ``manifest.json``, no pickle, and perhaps of
+``lines.onnx``, which reads digits that touch without cutting them apart. The manifest names the
+SHA-256 of each member, and the zip's comment that of the manifest. It is opened with ONNX Runtime
+alone.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FORMAT_VERSION = 1
-_MANIFEST, _GRAPH = "manifest.json", "model.onnx"
+_MANIFEST, _GRAPH, _LINES = "manifest.json", "model.onnx", "lines.onnx"
 _MAX_MEMBER_BYTES = 256 * 2**20  # a zip that claims more is no bundle of ours
 _ADVICE = "Get the file again, or export it again from its run."
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same content is the same file
@@ -48,10 +49,17 @@ class Bundle:
         manifest: the document that describes the bundle.
     """
 
-    def __init__(self, manifest: dict[str, Any], graph: bytes, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        graph: bytes,
+        path: Path | None = None,
+        lines: bytes | None = None,
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self._graph = graph
+        self._lines = lines
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> "Bundle":
@@ -68,8 +76,8 @@ class Bundle:
                 f"The bundle {path} cannot be opened: {error.strerror}. "
                 "Give a .digits file, made with: inkdigits export RUN --to bundle --out FILE"
             ) from error
-        manifest, graph = _unpacked(content, str(path))
-        return cls(manifest, graph, path)
+        manifest, graph, lines = _unpacked(content, str(path))
+        return cls(manifest, graph, path, lines)
 
     @property
     def name(self) -> str:
@@ -86,6 +94,11 @@ class Bundle:
         """Size of the graph in bytes."""
         return len(self._graph)
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether it reads strips of digits that touch."""
+        return self._lines is not None
+
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
         """The running graph; started at the first use.
@@ -93,19 +106,7 @@ class Bundle:
         Raises:
             BundleError: ONNX Runtime refuses the graph.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
-        try:
-            session = onnxruntime.InferenceSession(
-                self._graph, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise BundleError(
-                f"ONNX Runtime {onnxruntime.__version__} cannot run the graph of {self.name!r}: "
-                f"{error}. Try: pip install --upgrade onnxruntime"
-            ) from error
+        session = self._started(self._graph)
         shapes = {output.name: output.shape for output in session.get_outputs()}
         inputs = [given.name for given in session.get_inputs()]
         if (
@@ -119,6 +120,64 @@ class Bundle:
                 f"{_ADVICE}"
             )
         return session
+
+    @property
+    def lines_temperature(self) -> float:
+        """What the line reader's logits are divided by.
+
+        Raises:
+            BundleError: the manifest does not say.
+        """
+        try:
+            return float(self.manifest["lines"]["calibration"]["temperature"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"The manifest of {self.name!r} has no temperature of its line reader. {_ADVICE}"
+            ) from error
+
+    @cached_property
+    def lines_session(self) -> "onnxruntime.InferenceSession":
+        """The running graph that reads strips; started at the first use.
+
+        Raises:
+            BundleError: there is none, or ONNX Runtime refuses it.
+        """
+        if self._lines is None:
+            raise BundleError(f"The bundle {self.name!r} has no line reader. {_ADVICE}")
+        session = self._started(self._lines)
+        shape = session.get_outputs()[0].shape
+        if shape[-1] != len(self.classes) + 2:
+            raise BundleError(
+                f"The line reader of {self.name!r} gives {shape}. Expected logits of "
+                f"{len(self.classes)} classes, of blank and of no digit. {_ADVICE}"
+            )
+        return session
+
+    def _started(self, graph: bytes) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        try:
+            return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise BundleError(
+                f"ONNX Runtime {onnxruntime.__version__} cannot run the graph of {self.name!r}: "
+                f"{error}. Try: pip install --upgrade onnxruntime"
+            ) from error
+
+    def run_strip(self, strip: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Read a strip.
+
+        Args:
+            strip: (32, W) float32 in [0, 1], 1 is ink; see ``imaging.strips``.
+
+        Returns:
+            (frames, classes + 2) logits, of blank, each class, and no digit.
+        """
+        session = self.lines_session
+        (logits,) = session.run(None, {session.get_inputs()[0].name: strip[None]})
+        return np.asarray(logits[0], np.float32)
 
     def run(self, ink: NDArray[np.float32]) -> GraphOutput:
         """Read a batch.
@@ -149,6 +208,7 @@ def write_bundle(
     training: Mapping[str, Any],
     attribution: list[str],
     licence: str = "Apache-2.0",
+    lines: tuple[bytes, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a bundle, whole or not at all; the same content gives the same bytes.
 
@@ -162,11 +222,13 @@ def write_bundle(
         training: configuration, environment and last figures of the run.
         attribution: whose data it was trained on, and under which licence.
         licence: of the weights.
+        lines: an ONNX model from strips (n, 32, W) to logits (n, frames, classes + 2), and what
+            is known of it: ``calibration`` with its ``temperature``, and ``training``.
 
     Raises:
         OSError: the file cannot be written.
     """
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": "inkdigits bundle",
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -179,10 +241,15 @@ def write_bundle(
         "attribution": attribution,
         "members": {_GRAPH: hashlib.sha256(graph).hexdigest()},
     }
+    members = [(_GRAPH, graph)]
+    if lines:
+        manifest["lines"] = dict(lines[1])
+        manifest["members"][_LINES] = hashlib.sha256(lines[0]).hexdigest()
+        members.append((_LINES, lines[0]))
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for member, content in ((_MANIFEST, text), (_GRAPH, graph)):
+        for member, content in ((_MANIFEST, text), *members):
             archive.writestr(zipfile.ZipInfo(member, _FIXED_DATE), content, zipfile.ZIP_DEFLATED)
         archive.comment = _seal(text)
     write_bytes(path, buffer.getvalue())
@@ -192,11 +259,12 @@ def _seal(manifest: bytes) -> bytes:
     return b"sha256 " + hashlib.sha256(manifest).hexdigest().encode()
 
 
-def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes | None]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             text = _member(archive, _MANIFEST)
             graph = _member(archive, _GRAPH)
+            lines = _member(archive, _LINES) if _LINES in archive.namelist() else None
             seal = archive.comment
         manifest = json.loads(text)
         version = manifest["format_version"]
@@ -216,9 +284,13 @@ def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         raise BundleError(f"The manifest of {name} lacks {', '.join(missing)}. {_ADVICE}")
     if seal != _seal(text):
         raise BundleError(f"The manifest of {name} is not the one it was sealed with. {_ADVICE}")
-    if hashlib.sha256(graph).hexdigest() != manifest["members"].get(_GRAPH):
-        raise BundleError(f"The {_GRAPH} in {name} does not have the SHA-256 it should. {_ADVICE}")
-    return manifest, graph
+    for member, data in ((_GRAPH, graph), (_LINES, lines)):
+        known = manifest["members"].get(member)
+        if known != (hashlib.sha256(data).hexdigest() if data is not None else None):
+            raise BundleError(
+                f"The {member} in {name} does not have the SHA-256 it should. {_ADVICE}"
+            )
+    return manifest, graph, lines
 
 
 def _member(archive: zipfile.ZipFile, member: str) -> bytes:

@@ -99,13 +99,22 @@ def decide(
     boxes: Sequence[Box],
     is_blank: NDArray[np.bool_],
     rule: Rule,
+) -> list[Digit]:
+    """Judge each of n pieces of ink; as ``judge``, from what the graph says of them."""
+    return judge(probabilities(logits, novelty, rule), boxes, is_blank, rule)
+
+
+def judge(
+    judged: NDArray[np.float32],
+    boxes: Sequence[Box],
+    is_blank: NDArray[np.bool_],
+    rule: Rule,
     certainty: NDArray[np.float64] | None = None,
 ) -> list[Digit]:
     """Judge each of n pieces of ink.
 
     Args:
-        logits: (n, classes) float32.
-        novelty: (n,) float32 log-odds of "no digit".
+        judged: (n, classes + 1) float32 probabilities, the last of which is "no digit".
         boxes: n boxes in pixels of the page.
         is_blank: (n,) true where there is no ink at all.
         rule: temperature, threshold and classes.
@@ -115,7 +124,6 @@ def decide(
     Returns:
         n digits, in the same order.
     """
-    judged = probabilities(logits, novelty, rule)
     of_digits, of_none = judged[:, :-1], judged[:, -1]
     if certainty is not None:
         of_digits = of_digits * certainty[:, None].astype(np.float32)

@@ -5,6 +5,7 @@ read; the runs that together explain the whole line most probably are kept.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,93 @@ _SHARPNESS = 2.0  # the neighbours of a cut tell of each other, so their sum say
 _ALIKE = 0.6  # runs that share so much of their boxes are the same digit
 
 
+@dataclass(frozen=True)
+class Lattice:
+    """What each way to explain the atoms of a line costs, in nats.
+
+    Attributes:
+        spans: (first, last) atom of each of n runs, both included.
+        as_digit: (n, classes) for a run that is this digit.
+        as_none: (n,) for a run that is no digit.
+        skip: (atoms,) for an atom that is left out.
+    """
+
+    spans: list[tuple[int, int]]
+    as_digit: NDArray[np.float64]
+    as_none: NDArray[np.float64]
+    skip: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, line: LineAtoms, runs: Sequence[Candidate], judged: NDArray[np.float32]
+    ) -> "Lattice":
+        """Weigh the runs of one line.
+
+        Args:
+            line: as ``find_atoms`` gives it.
+            runs: of its atoms, as they were read.
+            judged: (n, classes + 1) float32 probabilities, of which the last is "no digit".
+        """
+        spans = [(run.first, run.last) for run in runs]
+        first, last = np.array(spans, np.int64).reshape(-1, 2).T
+        improbable = -np.log(np.maximum(judged, _LEAST)).astype(np.float64)
+        # By width, so that one wide run does not cost less than the two that it is made of.
+        width = np.array([run.segment.box.width for run in runs]) / line.height_px
+        cut = np.concatenate([[0.0], line.cut_strokes, [0.0]])
+        cuts = (cut[first] + cut[last + 1]) * _PER_CUT_STROKE / 2
+        of_digit = improbable[:, :-1] + _PER_DIGIT + cuts[:, None]
+        area = np.array([box.width * box.height for box in line.boxes]) / line.height_px**2
+        return cls(
+            spans,
+            of_digit * (0.3 + 0.7 * width)[:, None],
+            improbable[:, -1] + _NO_DIGIT * np.maximum(1, width / _DIGIT_WIDTH) + cuts,
+            _SKIP * np.minimum(1.0, 0.1 + 4 * area),
+        )
+
+    def costs(self) -> NDArray[np.float64]:
+        """(n,) of each run, as whatever it most probably is."""
+        return np.asarray(np.minimum(self.as_digit.min(axis=1, initial=np.inf), self.as_none))
+
+    def cost_of(self, string: Sequence[int | None], first: int, last: int) -> float:
+        """The least cost of explaining the atoms from ``first`` to ``last`` by a string.
+
+        Args:
+            string: classes from left to right; None is what is no digit, however many runs of it.
+            first: atom of the line.
+            last: atom of the line, included.
+
+        Returns:
+            Nats; infinite if there is no such way.
+        """
+        best = np.full((last - first + 2, len(string) + 1), np.inf)  # atoms and labels explained
+        best[0, 0] = 0.0
+        runs = [
+            (index, start - first, end - first + 1)
+            for index, (start, end) in enumerate(self.spans)
+            if first <= start and end <= last
+        ]
+        runs.sort(key=lambda run: run[2])
+        price = (
+            np.stack(
+                [self.as_none if label is None else self.as_digit[:, label] for label in string],
+                axis=1,
+            )
+            if string
+            else np.zeros((len(self.spans), 0))
+        )  # (n, labels)
+        is_none = np.array([label is None for label in string], bool)
+        at = 0
+        for end in range(1, len(best)):
+            best[end] = best[end - 1] + self.skip[first + end - 1]
+            while at < len(runs) and runs[at][2] == end:
+                index, start, _ = runs[at]
+                new = best[start, :-1] + price[index]
+                again = np.where(is_none, best[start, 1:] + self.as_none[index], np.inf)
+                best[end, 1:] = np.minimum(best[end, 1:], np.minimum(new, again))
+                at += 1
+        return float(best[-1, -1])
+
+
 class Choice(NamedTuple):
     """The digits of one line.
 
@@ -32,10 +120,12 @@ class Choice(NamedTuple):
         runs: which of the line's candidates they are, left to right.
         certainty: (digits,) from 0 to 1: how sure it is that the ink is cut rightly there; 1 for
             what is not cut.
+        lattice: what they were chosen from.
     """
 
     runs: list[int]
     certainty: NDArray[np.float64]
+    lattice: Lattice
 
 
 def choose(
@@ -54,30 +144,21 @@ def choose(
     Returns:
         What was chosen on each line.
     """
-    value = judged[:, :-1].argmax(axis=1)
-    of_digit = -np.log(np.maximum(judged[:, :-1].max(axis=1, initial=0), _LEAST)) + _PER_DIGIT
-    of_none = -np.log(np.maximum(judged[:, -1], _LEAST))
     chosen, start = [], 0
     for line, runs in zip(lines, candidates, strict=True):
-        first = np.array([run.first for run in runs], np.int64)
-        last = np.array([run.last for run in runs], np.int64)
-        rows = slice(start, start + len(runs))
-        # By width, so that one wide run does not cost less than the two that it is made of.
-        width = np.array([run.segment.box.width for run in runs]) / line.height_px
-        cut = np.concatenate([[0.0], line.cut_strokes, [0.0]])
-        cuts = (cut[first] + cut[last + 1]) * _PER_CUT_STROKE / 2
-        as_digit = (of_digit[rows] + cuts) * (0.3 + 0.7 * width)
-        as_none = of_none[rows] + _NO_DIGIT * np.maximum(1, width / _DIGIT_WIDTH) + cuts
-        costs = np.minimum(as_digit, as_none)
+        rows = judged[start : start + len(runs)]
+        lattice = Lattice.of(line, runs, rows)
+        costs, num_atoms = lattice.costs(), len(line.boxes)
+        path = best_path(num_atoms, lattice.spans, costs, lattice.skip)
+        shares = run_shares(num_atoms, lattice.spans, _SHARPNESS * costs, _SHARPNESS * lattice.skip)
+        value = rows[:, :-1].argmax(axis=1)
+        first, last = np.array(lattice.spans, np.int64).reshape(-1, 2).T
+        is_same = value[path][:, None] == value
         area = np.array([box.width * box.height for box in line.boxes]) / line.height_px**2
-        skip_costs = _SKIP * np.minimum(1.0, 0.1 + 4 * area)
-        spans = list(zip(first.tolist(), last.tolist(), strict=True))
-        path = best_path(len(line.boxes), spans, costs, skip_costs)
-        shares = run_shares(len(line.boxes), spans, _SHARPNESS * costs, _SHARPNESS * skip_costs)
-        is_same = value[rows][path][:, None] == value[rows]
         certainty = ((is_same & _overlap(first, last, area, path)) @ shares).clip(0, 1)
+        cut = np.concatenate([[0.0], line.cut_strokes, [0.0]])
         is_cut = (cut[first] > 0) | (cut[last + 1] > 0)
-        chosen.append(Choice(path, np.where(is_cut[path], certainty, 1.0)))
+        chosen.append(Choice(path, np.where(is_cut[path], certainty, 1.0), lattice))
         start += len(runs)
     return chosen
 

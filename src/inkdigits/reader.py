@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, probabilities
+from inkdigits.clusters import Mark, read_again
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import LineAtoms, Segment, find_atoms, find_lines
 from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
+from inkdigits.strings import log_softmax
 
 _BATCH = 256
 _BATCH_PX = 4_000_000  # pixels of all crops in one call of the graph
@@ -132,49 +134,76 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
-        note, certainty = "", None
+        note = ""
         if single:
             ink = digit_ink(picture)
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
-            output = self._run([segment.ink for row in found for segment in row])
+            lines = self._as_they_are(found)
         elif self.rule.rejects:
             finding = find_atoms(page_ink(picture), is_one_line=line)
             ink, note = finding.ink, finding.note
-            found, output, certainty = self._chosen(finding.lines)
+            lines = self._chosen(finding.lines, is_crowded=bool(note))
         else:
             ink = page_ink(picture)
-            found = find_lines(ink, is_one_line=line)
-            output = self._run([segment.ink for row in found for segment in row])
-        boxes = [_on_page(segment.box, ink, picture) for row in found for segment in row]
-        is_blank = np.zeros(len(boxes), bool)
-        digits = iter(decide(output.logits, output.novelty, boxes, is_blank, self.rule, certainty))
-        judged = [[next(digits) for _ in row] for row in found]
-        rows = in_company(judged, is_crowded=bool(note), are_digits=single or line)
-        lines = tuple(Line(tuple(row)) for row in rows)
+            lines = self._as_they_are(find_lines(ink, is_one_line=line))
+        marks = [mark for row in lines for mark in row]
+        judged = np.array([mark.probabilities for mark in marks], np.float32)
+        digits = iter(
+            judge(
+                judged.reshape(len(marks), len(self.bundle.classes) + 1),
+                [_on_page(mark.box, ink, picture) for mark in marks],
+                np.zeros(len(marks), bool),
+                self.rule,
+                np.array([mark.certainty for mark in marks]),
+            )
+        )
+        by_line = [[next(digits) for _ in row] for row in lines]
+        rows = in_company(by_line, is_crowded=bool(note), are_digits=single or line)
         elapsed_ms = (time.perf_counter() - started) * 1000
-        page = Page(name, lines, self.bundle.name, elapsed_ms, note)
-        return Look(page, picture, ink, output.glyph)
+        page = Page(
+            name, tuple(Line(tuple(row)) for row in rows), self.bundle.name, elapsed_ms, note
+        )
+        glyphs = np.array([mark.glyph for mark in marks], np.float32).reshape(-1, 28, 28)
+        return Look(page, picture, ink, glyphs)
 
-    def _chosen(
-        self, lines: list[LineAtoms]
-    ) -> tuple[list[list[Segment]], GraphOutput, NDArray[np.float64]]:
-        """Let the network itself say where each digit ends.
+    def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
+        """Read segments of which each is a digit, if it is anything."""
+        marks = iter(self._marks([segment for row in found for segment in row]))
+        return [[next(marks) for _ in row] for row in found]
 
-        Returns:
-            Lines of n segments, what the graph says of them, and (n,) how sure their cuts are.
+    def _marks(self, segments: Sequence[Segment]) -> list[Mark]:
+        output = self._run([segment.ink for segment in segments])
+        judged = probabilities(output.logits, output.novelty, self.rule)
+        return [
+            Mark(segment.box, of, 1.0, glyph)
+            for segment, of, glyph in zip(segments, judged, output.glyph, strict=True)
+        ]
+
+    def _chosen(self, lines: list[LineAtoms], *, is_crowded: bool) -> list[list[Mark]]:
+        """Let the networks themselves say where each digit ends; lines without one are left out.
+
+        On a crowded page nothing is read twice, which would take long.
         """
         runs = [line.candidates() for line in lines]
-        output = self._run([run.segment.ink for row in runs for run in row])
-        judged = probabilities(output.logits, output.novelty, self.rule)
-        found, kept, certainty, start = [], [], [], 0
-        for row, choice in zip(runs, choose(lines, runs, judged), strict=True):
-            if choice.runs:
-                found.append([row[index].segment for index in choice.runs])
-                kept += [start + index for index in choice.runs]
-                certainty += choice.certainty.tolist()
+        marks = self._marks([run.segment for row in runs for run in row])
+        judged = np.array([mark.probabilities for mark in marks], np.float32)
+        judged = judged.reshape(len(marks), len(self.bundle.classes) + 1)
+        found, start = [], 0
+        for line, row, choice in zip(lines, runs, choose(lines, runs, judged), strict=True):
+            chosen = [
+                replace(marks[start + index], certainty=certainty)
+                for index, certainty in zip(choice.runs, choice.certainty.tolist(), strict=True)
+            ]
             start += len(row)
-        chosen = np.array(kept, np.int64)
-        return found, GraphOutput(*(part[chosen] for part in output)), np.array(certainty)
+            if chosen and self.bundle.has_lines and not is_crowded:
+                chosen = read_again(line, choice, chosen, self._spoken, self.rule.threshold)
+            if chosen:
+                found.append(chosen)
+        return found
+
+    def _spoken(self, strip: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What the line reader says of a strip: (frames, labels) log-probabilities."""
+        return log_softmax(self.bundle.run_strip(strip), self.bundle.lines_temperature)
 
     def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
         """Read many pictures of one digit each.

@@ -49,6 +49,7 @@ _MAX_RUN_WIDTH = 1.5
 _MAX_RUN_GAP = 0.35
 _MIN_CUT_HEIGHT = 0.55  # what a cut leaves is higher, or no digit
 _CUT_SPACING = 0.12
+_CLOSE = 0.06  # digits that are nearer than this may be one stroke, or overlap
 _UNCUT_WIDTH, _CUT_WIDTH = 0.3, 0.14  # beyond the one, at most one cut for each of the other
 _MAX_CUTS = 40
 _MAX_CUT_STROKES = 4.5  # cuts through more ink, in stroke widths, are not tried
@@ -114,6 +115,18 @@ class LineAtoms:
         return _segment(
             self._ink, self._labels, box, self._first_label + first, self._first_label + last
         )
+
+    def clusters(self) -> list[tuple[int, int]]:
+        """First and last atom of each stretch in which nothing stands clearly apart."""
+        found: list[tuple[int, int]] = []
+        reach = -np.inf
+        for index, box in enumerate(self.boxes):
+            if found and box.x - reach < _CLOSE * self.height_px:
+                found[-1] = found[-1][0], index
+            else:
+                found.append((index, index))
+            reach = max(reach, box.right)
+        return found
 
     def candidates(self) -> list[Candidate]:
         """Every run of atoms that could be a digit, by size and by the gaps within."""

@@ -47,7 +47,7 @@ class SyntheticPage:
 
 
 @dataclass(frozen=True)
-class _Placed:
+class Placed:
     """The ink of one digit and where its top left corner is, in pixels of the unframed page."""
 
     value: int
@@ -106,7 +106,7 @@ def synthetic_page(
     if shadow is None:
         shadow = photo and chances[3] < 0.5
     paper, pen = papers.sample_materials(rng)
-    scribe = _Scribe(rng, pen.width, digit_px, digits)
+    scribe = Scribe(rng, pen.width, digit_px, digits)
     if layout == "lines":
         rows = _lines(rng, scribe, digit_px, touching)
         frame: list[_Segment] = []
@@ -164,7 +164,7 @@ def synthetic_page(
     return SyntheticPage(pixels, lines, boxes, owners)
 
 
-class _Scribe:
+class Scribe:
     """Writes digits in one hand, or takes them from images."""
 
     def __init__(
@@ -203,7 +203,7 @@ class _Scribe:
             math.ceil(height * size_px) + 2,
             math.ceil(width * size_px) + 2,
         )
-        return _trimmed(ink)
+        return trimmed(ink)
 
 
 def _pen_width(image: Pixels) -> float:
@@ -223,17 +223,18 @@ def _enlarged(image: Pixels, size_px: float) -> Ink:
     if scale > 1.5:  # a stroke's edge is as wide as a pixel was
         ink = cv2.GaussianBlur(ink, (0, 0), scale / 3)
         ink = (ink - 0.42) * np.float32(min(1.5 * scale, 12)) + 0.5
-    return _trimmed(np.clip(ink, 0, 1).astype(np.float32))
+    return trimmed(np.clip(ink, 0, 1).astype(np.float32))
 
 
-def _trimmed(ink: Ink) -> Ink:
+def trimmed(ink: Ink) -> Ink:
+    """The ink without a margin; at least 1×1."""
     left, top, width, height = cv2.boundingRect((ink > 0.05).astype(np.uint8))
     return ink[top : top + max(1, height), left : left + max(1, width)]
 
 
 def _lines(
-    rng: np.random.Generator, scribe: _Scribe, digit_px: float, touching: float | None
-) -> list[list[_Placed]]:
+    rng: np.random.Generator, scribe: Scribe, digit_px: float, touching: float | None
+) -> list[list[Placed]]:
     """One to eight lines of one to twelve digits, each a little uneven and tilted."""
     room = _MAX_SIDE_PX / digit_px
     most_lines, most_digits = min(8, int(room / 2.4)), min(12, int(room / 1.3))
@@ -244,7 +245,7 @@ def _lines(
     indent = rng.uniform(0.0, 1.5) if rng.random() < 0.5 else 0.0
     rows = []
     for k in range(int(rng.integers(1, most_lines + 1))):
-        row: list[_Placed] = []
+        row: list[Placed] = []
         start, slope = indent * rng.random() * digit_px, tilt + rng.normal(0.0, 0.006)
         for _ in range(int(rng.integers(1, most_digits + 1))):
             value = int(rng.integers(10))
@@ -257,15 +258,15 @@ def _lines(
                 gap = usual_gap * rng.uniform(0.6, 1.4) + (rng.random() < 0.06) * rng.uniform(
                     0.5, 1
                 )
-                x = _x_beside(
+                x = x_beside(
                     row, ink, y, -0.02 if touches else max(gap, 0.06, 2 / digit_px), digit_px
                 )
-            row.append(_Placed(value, ink, x, y))
+            row.append(Placed(value, ink, x, y))
         rows.append(row)
     return rows
 
 
-def _x_beside(row: list[_Placed], ink: Ink, y: int, gap: float, digit_px: float) -> int:
+def x_beside(row: list[Placed], ink: Ink, y: int, gap: float, digit_px: float) -> int:
     """Where ink must stand for its strokes to be that far from those before it, in heights."""
     x = row[-1].x
     near = 0 if gap < 0 else max(1, round(0.08 * digit_px))  # rows that count as level
@@ -291,19 +292,19 @@ def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
 
 
 def _cells(
-    rng: np.random.Generator, scribe: _Scribe, digit_px: float, *, is_table: bool
-) -> tuple[list[list[_Placed]], list[_Segment]]:
+    rng: np.random.Generator, scribe: Scribe, digit_px: float, *, is_table: bool
+) -> tuple[list[list[Placed]], list[_Segment]]:
     """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
     wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()
     pitch = high if is_table else high * rng.uniform(1.2, 1.8)
     columns = int(rng.integers(2, max(3, min(12, int(_MAX_SIDE_PX / wide)) + 1)))
     num_rows = int(rng.integers(1, max(2, min(7, int(_MAX_SIDE_PX / pitch)) + 1)))
     filled = 0.8 if is_table else 1.0
-    rows: list[list[_Placed]] = []
+    rows: list[list[Placed]] = []
     frame: list[_Segment] = []
     for k in range(num_rows):
         top = k * pitch
-        row: list[_Placed] = []
+        row: list[Placed] = []
         for column in range(columns):
             is_last_chance = k == num_rows - 1 and column == columns - 1 and not rows and not row
             if rng.random() >= filled and not is_last_chance:
@@ -313,7 +314,7 @@ def _cells(
             stray_x, stray_y = (rng.normal(0.0, 0.05, 2) * digit_px).tolist()
             x = column * wide + (wide - ink.shape[1]) / 2 + stray_x
             y = top + (high - ink.shape[0]) / 2 + stray_y
-            row.append(_Placed(value, ink, round(x), round(y)))
+            row.append(Placed(value, ink, round(x), round(y)))
         if row:
             rows.append(row)
         frame += [(0.0, level, columns * wide, level) for level in (top, top + high)]
@@ -356,7 +357,7 @@ def _rule(
     papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
 
 
-def _seen_box(digit: _Placed, view: papers.Matrix) -> Box:
+def _seen_box(digit: Placed, view: papers.Matrix) -> Box:
     """The box around a digit's ink as the camera sees it."""
     rows, columns = np.nonzero(digit.ink > _INKED)
     points = np.column_stack((columns + digit.x, rows + digit.y)).astype(np.float64) + 0.5

@@ -59,6 +59,19 @@ def _endless(
     images: NDArray[np.uint8], labels: NDArray[np.integer], seed: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     rng = np.random.default_rng(seed)
+    for finding, owners, values in taken_apart(images, labels, rng):
+        yield from _labelled(finding, owners, values, rng)
+
+
+def taken_apart(
+    images: NDArray[np.uint8], labels: NDArray[np.integer], rng: np.random.Generator
+) -> Iterator[tuple[Finding, NDArray[np.int32], NDArray[np.int64]]]:
+    """Take synthetic pages apart without end, as the reader does.
+
+    Yields:
+        What was found on a page; of each pixel of its ink whose stroke it is, 0 for nobody's; and
+        the digit that each of these numbers stands for.
+    """
     while True:
         digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
         page = synthetic_page(
@@ -78,7 +91,7 @@ def _endless(
         edges = cv2.dilate(near, np.ones((3, 3), np.uint8))
         owned = np.where(near > 0, near, edges).astype(np.int32)
         values = np.array([0, *(int(value) for line in page.lines for value in line)])
-        yield from _labelled(finding, owned, values, rng)
+        yield finding, owned, values
 
 
 def _labelled(

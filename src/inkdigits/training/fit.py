@@ -69,7 +69,7 @@ def fit(
             "inkdigits.training.ensemble.fit_ensemble."
         )
     teacher = check(train)  # what is wrong is an error before data is read
-    run = _continued(folder, config, teacher) if resume else Run.unused(folder)
+    run = continued(folder, config, teacher) if resume else Run.unused(folder)
     examples = load_examples(config.data, data_dir) if examples is None else examples
     run = run if resume else Run.create(folder, config)
     run.write_json(
@@ -143,7 +143,7 @@ class _Epochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too
         examples, history = self._examples, self._run.history()
-        with _averaged_weights(self.model):
+        with averaged_weights(self.model):
             loss, share_right = self._judged.evaluate(
                 examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
             )
@@ -171,7 +171,12 @@ class _Epochs(keras.callbacks.Callback):
         self.model.stop_training = _is_over(self._config, self._run)
 
 
-def _continued(folder: Path, config: Config, teacher: Teacher | None) -> Run:
+def continued(folder: Path, config: Config, teacher: Teacher | None = None) -> Run:
+    """Open a run to go on with it.
+
+    Raises:
+        RunError: there is none, or it was started with another configuration or teacher.
+    """
     run = Run.open(folder)
     if run.config() != config:
         raise RunError(
@@ -208,7 +213,7 @@ def _start(config: Config, run: Run, teacher: Teacher | None, num_steps: int) ->
         if train.teacher_sees == "augmented":
             network = taught(network, teacher.network)
     model = zoo.training_model(network, config.augment, train.seed)
-    _compile(model, loss, _optimizer(train, num_steps), _STEPS_PER_EXECUTION)
+    _compile(model, loss, optimizer(train, num_steps), _STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)  # else the checkpoint lacks its variables
     run.save_model(model, run.checkpoint_path)
     return model
@@ -246,7 +251,7 @@ def _compile(
     )
 
 
-def _optimizer(train: TrainConfig, num_steps: int) -> keras.optimizers.Optimizer:
+def optimizer(train: TrainConfig, num_steps: int) -> keras.optimizers.Optimizer:
     """Adam or AdamW; the rate rises linearly, then falls along a cosine to 0."""
     num_warmup = int(train.warmup * num_steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -284,7 +289,7 @@ def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 @contextmanager
-def _averaged_weights(model: keras.Model) -> Iterator[None]:
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Put the optimiser's averaged weights in, and the last ones back."""
     if not model.optimizer.use_ema:
         yield

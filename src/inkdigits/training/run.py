@@ -193,7 +193,13 @@ def load_model(path: Path) -> keras.Model:
     Raises:
         RunError: there is no such file, or it is not a model of ours.
     """
-    from inkdigits.models import augment, canonical, ensemble, zoo  # noqa: F401, registers the layers
+    from inkdigits.models import (  # noqa: F401, registers the layers
+        augment,
+        canonical,
+        ensemble,
+        lines,
+        zoo,
+    )
 
     try:
         return keras.saving.load_model(path)

@@ -1,0 +1,341 @@
+"""Fit the line reader as a configuration says, into a run folder.
+
+The run folder is that of any training, and resumes as any does; beside it lie the strips, which
+take minutes to make.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import data
+from inkdigits.config import AugmentConfig, Config, TrainConfig
+from inkdigits.data.splits import split_validation
+from inkdigits.errors import ConfigError, RunError
+from inkdigits.imaging.strips import MAX_WIDTH_PX, STRIP_HEIGHT_PX
+from inkdigits.models.lines import (
+    BLANK,
+    FRAME_PX,
+    MAX_MARKS,
+    NO_DIGIT,
+    NOBODY,
+    StringLoss,
+    build_line_reader,
+    frame_accuracy,
+)
+from inkdigits.strings import greedy, log_probability, log_softmax
+from inkdigits.training.finish import save_curves
+from inkdigits.training.fit import averaged_weights, continued, optimizer
+from inkdigits.training.run import Run, environment, load_model
+from inkdigits.training.strips import Strips, make_strips
+
+NAME = "lines"
+
+_WIDTH_STEP_PX = 16  # batches have few widths, so that memory is used again
+_POOL = 16  # batches that are sorted by width together
+_CORE, _SIDE = 0.15, 0.35  # shares of a digit's width that must say it, and that may
+_STEPS_PER_EXECUTION = 4
+
+
+def fit_lines(
+    config: Config,
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Train the line reader.
+
+    Args:
+        config: what to do; when resuming it must be the one that the run was started with.
+        folder: the run folder, made if it is not there.
+        data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
+        resume: go on with the run in ``folder`` after its last whole epoch.
+        callbacks: of Keras, for progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError, DataError, RunError: before the first epoch, wherever that is possible.
+    """
+    train = config.train
+    if not config.data.strips:
+        raise ConfigError(
+            "data.strips is 0, but the line reader learns from strips; try data.strips=100000."
+        )
+    if train.teacher or train.members > 1:
+        raise ConfigError("The line reader has no teacher and no ensemble; leave them out.")
+    run = continued(folder, config) if resume else Run.unused(folder)
+    whole = data.load(config.data.source, "train", data_dir=data_dir, seed=config.data.seed)
+    run = run if resume else Run.create(folder, config)
+    train_strips, held_strips, note = _strips(config, whole, run)
+    run.write_json(
+        "environment.json",
+        environment(whole.hashes)
+        | {"seed": train.seed, "split": note, "num_train": len(train_strips.pixels)},
+    )
+    batches = StripBatches(train_strips, train.batch_size, train.seed, config.augment)
+    held = StripBatches(held_strips, train.batch_size, train.seed)
+    keras.utils.set_random_seed(train.seed)
+    if resume and run.checkpoint_path.exists():
+        model = load_model(run.checkpoint_path)
+    else:
+        model = build_line_reader()
+        model.compile(
+            optimizer=optimizer(train, len(batches) * train.epochs),
+            loss=StringLoss(),
+            metrics=[frame_accuracy],
+            steps_per_execution=_STEPS_PER_EXECUTION,
+            jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
+        )
+        model.optimizer.build(model.trainable_variables)
+        run.save_model(model, run.checkpoint_path)
+    first_epoch = int(model.optimizer.iterations) // len(batches)
+    run.write_history(run.history()[:first_epoch])
+    if first_epoch < train.epochs:
+        model.fit(
+            batches,
+            initial_epoch=first_epoch,
+            epochs=train.epochs,
+            shuffle=False,
+            callbacks=[_Epochs(run, train, batches, held), *callbacks],
+            verbose=0,
+        )
+    _finish(run, held, note)
+    return run
+
+
+class StripBatches(keras.utils.PyDataset):
+    """Batches of (strips, targets), of like widths, in an order that follows from seed and epoch.
+
+    Args:
+        strips: what to learn from.
+        batch_size: strips a step; the last batch may be smaller.
+        seed: of order and augmentation.
+        augment: how far each strip is changed; None leaves them, and their order, as they are.
+    """
+
+    def __init__(
+        self, strips: Strips, batch_size: int, seed: int, augment: AugmentConfig | None = None
+    ) -> None:
+        super().__init__()
+        self.strips, self._batch_size = strips, batch_size
+        self._seed, self._augment = seed, augment
+        self._widths = np.array([strip.shape[1] for strip in strips.pixels])
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Shuffle anew; asked for again at the start of each epoch."""
+        self._epoch = epoch
+        rng = np.random.default_rng([self._seed, epoch])
+        order = rng.permutation(len(self._widths))
+        if self._augment is None:
+            order = np.arange(len(self._widths))
+        pool = _POOL * self._batch_size
+        parts = [order[start : start + pool] for start in range(0, len(order), pool)]
+        order = np.concatenate([part[np.argsort(self._widths[part])] for part in parts])
+        batches = [
+            order[start : start + self._batch_size]
+            for start in range(0, len(order), self._batch_size)
+        ]
+        # Not from narrow to wide again and again. But the widest is first, and the narrowest next:
+        # from the first two, Keras concludes which axes may vary.
+        batches.sort(key=lambda batch: -int(self._widths[batch].max()))
+        ends, middle = [batches[0], batches[-1]][: len(batches)], batches[1:-1]
+        self.batches = [*ends, *(middle[index] for index in rng.permutation(len(middle)))]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        chosen = self.batches[index]
+        rng = np.random.default_rng([self._seed, self._epoch, index])
+        pixels, marks = [], []
+        for number in chosen.tolist():
+            strip, found = self.strips.pixels[number], self.strips.marks[number]
+            if self._augment is not None:
+                strip, found = _changed(strip, found, self._augment, rng)
+            pixels.append(strip)
+            marks.append(found)
+        widest = max(strip.shape[1] for strip in pixels)
+        width = -(-widest // _WIDTH_STEP_PX) * _WIDTH_STEP_PX
+        stack = np.zeros((len(chosen), STRIP_HEIGHT_PX, width), np.float32)
+        targets = np.full((len(chosen), width // FRAME_PX + MAX_MARKS), NOBODY, np.int32)
+        for row, (strip, found) in enumerate(zip(pixels, marks, strict=True)):
+            stack[row, :, : strip.shape[1]] = strip.astype(np.float32) / np.float32(255)
+            targets[row, :-MAX_MARKS] = frame_labels(found, width // FRAME_PX)
+            string = string_of(found)[:MAX_MARKS]
+            targets[row, len(targets[row]) - MAX_MARKS :][: len(string)] = string
+        return stack, targets
+
+
+def string_of(marks: NDArray[np.float32]) -> list[int]:
+    """The labels from left to right; what is no digit, however long, is one."""
+    return [int(mark[0]) + 1 for mark in _merged(marks)]
+
+
+def frame_labels(marks: NDArray[np.float32], num_frames: int) -> NDArray[np.int32]:
+    """What each frame should say: a label in the middle of a mark, blank between, else nobody's.
+
+    Args:
+        marks: (k, 3) value, left and right end in pixels.
+        num_frames: of the strip.
+
+    Returns:
+        (num_frames,) labels; ``NOBODY`` where either would do.
+    """
+    labels = np.full(num_frames, BLANK, np.int32)
+    middle = FRAME_PX * (np.arange(num_frames) + 0.5)
+    nearest = np.full(num_frames, np.inf)
+    for value, left, right in _merged(marks).tolist():
+        distance = np.abs(middle - (left + right) / 2)
+        core = max(_CORE * (right - left), 0.75 * FRAME_PX)
+        labels[(distance < max(_SIDE * (right - left), core + FRAME_PX)) & (labels == BLANK)] = (
+            NOBODY
+        )
+        is_core = (distance < core) & (distance < nearest)
+        labels[is_core], nearest[is_core] = int(value) + 1, distance[is_core]
+    return labels
+
+
+def _merged(marks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From left to right, non-digits beside each other as one mark."""
+    merged: list[NDArray[np.float32]] = []
+    for mark in marks[np.argsort(marks[:, 1] + marks[:, 2])]:
+        if merged and merged[-1][0] == mark[0] == NO_DIGIT - 1:
+            merged[-1] = np.array([mark[0], merged[-1][1], max(mark[2], merged[-1][2])], np.float32)
+        else:
+            merged.append(mark)
+    return np.array(merged, np.float32)
+
+
+def _changed(
+    strip: NDArray[np.uint8],
+    marks: NDArray[np.float32],
+    augment: AugmentConfig,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Turn, slant, stretch and move a strip by one resampling; thicken or thin its strokes."""
+    angle = math.radians(augment.rotation_deg) * rng.uniform(-1, 1)
+    slant = augment.shear * rng.uniform(-1, 1)
+    size = math.exp(math.log1p(augment.scale) * rng.uniform(-1, 0.5))
+    stretch = math.exp(math.log1p(augment.aspect) * rng.uniform(-1, 1) / 2)
+    height, width = strip.shape
+    # A long strip turns less: it must stay within its height.
+    angle *= min(1.0, 2.0 * height / width)
+    cos, sin = math.cos(angle), math.sin(angle)
+    matrix = np.array([[cos, slant - sin], [sin, cos]]) * [[size * stretch], [size / stretch]]
+    new_width = min(math.ceil(width * matrix[0, 0] + abs(slant) * height), MAX_WIDTH_PX)
+    centre, target = np.array([width / 2, height / 2]), np.array([new_width / 2, height / 2])
+    offset = target - matrix @ centre + [0, rng.uniform(-1.5, 1.5)]
+    changed = cv2.warpAffine(
+        strip, np.column_stack([matrix, offset]), (new_width, height), flags=cv2.INTER_LINEAR
+    )
+    moved = marks.copy()
+    moved[:, 1:] = marks[:, 1:] * matrix[0, 0] + matrix[0, 1] * height / 2 + offset[0]
+    amount = augment.pen_width * rng.uniform(-1, 1)
+    change = cv2.dilate if amount > 0 else cv2.erode
+    other = change(changed, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.addWeighted(changed, 1 - abs(amount), other, abs(amount), 0)), moved
+
+
+class _Epochs(keras.callbacks.Callback):
+    """What happens around each epoch: order, validation, history, checkpoint."""
+
+    def __init__(
+        self, run: Run, config: TrainConfig, batches: StripBatches, held: StripBatches
+    ) -> None:
+        super().__init__()
+        self._run, self._config, self._batches, self._held = run, config, batches, held
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._started = time.perf_counter()
+        self._batches.set_epoch(epoch)
+        keras.utils.set_random_seed(self._config.seed + epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = {} if logs is None else logs  # changed in place: later callbacks see it too
+        logs["accuracy"] = logs.pop("frame_accuracy")
+        with averaged_weights(self.model):
+            outputs = _outputs(self.model, self._held)
+            truths = [string_of(marks) for marks in self._held.strips.marks]
+            loss = _mean_loss(outputs, truths)
+            if not math.isfinite(loss):
+                raise RunError(
+                    f"The validation loss of epoch {epoch + 1} is {loss}: the training diverged. "
+                    "Start again with a lower train.learning_rate."
+                )
+            right = [
+                greedy(logits) == tuple(truth)
+                for logits, truth in zip(outputs, truths, strict=True)
+            ]
+            logs |= {"val_loss": loss, "val_accuracy": float(np.mean(right))}
+            self._run.save_model(self.model, self._run.model_path)
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["seconds"] = round(time.perf_counter() - self._started, 2)
+        self._run.write_history([*self._run.history(), {"epoch": epoch + 1, **logs}])
+        self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
+
+
+def _strips(config: Config, whole: data.LabelledImages, run: Run) -> tuple[Strips, Strips, str]:
+    """Make the strips, or take those that lie in the run folder; those of other writers last."""
+    split = split_validation(whole, config.data.validation_share, config.data.seed)
+    count, seed = config.data.strips, config.data.seed
+    made = []
+    for name, chosen, number, own_seed in (
+        ("strips.npz", split.train, count, 2 * seed),
+        ("strips-validation.npz", split.validation, max(count // 50, 50), 2 * seed + 1),
+    ):
+        path = run.folder / name
+        if not path.exists():
+            part = whole.take(chosen)
+            make_strips(part.images, part.labels, number, own_seed).save(path)
+        made.append(Strips.load(path))
+    return made[0], made[1], split.note
+
+
+def _outputs(model: keras.Model, held: StripBatches) -> list[NDArray[np.float32]]:
+    """The logits of each strip, in the order of the strips, without the frames beyond its end."""
+    found: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(held.strips.pixels)
+    for index, chosen in enumerate(held.batches):
+        outputs = keras.ops.convert_to_numpy(model(held[index][0], training=False))
+        for row, number in zip(outputs, chosen.tolist(), strict=True):
+            found[number] = row[: -(-held.strips.pixels[number].shape[1] // FRAME_PX)]
+    return found
+
+
+def _mean_loss(
+    outputs: list[NDArray[np.float32]], truths: list[list[int]], temperature: float = 1.0
+) -> float:
+    """Nats a label."""
+    lost = [
+        -log_probability(log_softmax(logits, temperature), truth)
+        for logits, truth in zip(outputs, truths, strict=True)
+    ]
+    finite = [loss for loss in lost if loss < math.inf]  # a string longer than its frames is lost
+    return float(np.sum(finite) / sum(map(len, truths)))
+
+
+def _finish(run: Run, held: StripBatches, note: str) -> None:
+    """Fit the temperature on the strips of the validation writers, and draw the curves."""
+    outputs = _outputs(run.load_model(), held)
+    truths = [string_of(marks) for marks in held.strips.marks]
+    choices = np.exp(np.linspace(math.log(0.5), math.log(3), 12)).tolist()
+    losses = [_mean_loss(outputs, truths, temperature) for temperature in choices]
+    save_curves(run)
+    run.write_json(
+        "calibration.json",
+        {
+            "temperature": choices[int(np.argmin(losses))],
+            "fitted_on": f"{len(truths)} strips of validation writers. {note}",
+        },
+    )

@@ -47,7 +47,12 @@ class Bundle:
     Attributes:
         path: the file, or None for one that was given as bytes.
         manifest: the document that describes the bundle.
+        graph: the ONNX model that reads digits.
+        lines: the one that reads strips of digits that touch; None where there is none.
+        num_threads: that a graph may use; 0 leaves it to ONNX Runtime.
     """
+
+    num_threads = 0
 
     def __init__(
         self,
@@ -58,8 +63,8 @@ class Bundle:
     ) -> None:
         self.path = path
         self.manifest = manifest
-        self._graph = graph
-        self._lines = lines
+        self.graph = graph
+        self.lines = lines
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> "Bundle":
@@ -92,12 +97,12 @@ class Bundle:
     @property
     def num_bytes(self) -> int:
         """Size of the graph in bytes."""
-        return len(self._graph)
+        return len(self.graph)
 
     @property
     def has_lines(self) -> bool:
         """Whether it reads strips of digits that touch."""
-        return self._lines is not None
+        return self.lines is not None
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
@@ -106,7 +111,7 @@ class Bundle:
         Raises:
             BundleError: ONNX Runtime refuses the graph.
         """
-        session = self._started(self._graph)
+        session = self._started(self.graph)
         shapes = {output.name: output.shape for output in session.get_outputs()}
         inputs = [given.name for given in session.get_inputs()]
         if (
@@ -142,9 +147,9 @@ class Bundle:
         Raises:
             BundleError: there is none, or ONNX Runtime refuses it.
         """
-        if self._lines is None:
+        if self.lines is None:
             raise BundleError(f"The bundle {self.name!r} has no line reader. {_ADVICE}")
-        session = self._started(self._lines)
+        session = self._started(self.lines)
         shape = session.get_outputs()[0].shape
         if shape[-1] != len(self.classes) + 2:
             raise BundleError(
@@ -158,6 +163,7 @@ class Bundle:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
+        options.intra_op_num_threads = self.num_threads
         try:
             return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:

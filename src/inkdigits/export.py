@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +36,7 @@ SUFFIXES = {
 }
 NUM_COMPARED = 1000
 _MAX_DIFFERENCE = 1e-4  # of any probability
+_KEPT = ("name", "classes", "calibration", "training", "licence", "attribution")  # of a manifest
 _MAX_INT8_DROP = 0.001  # of the accuracy
 _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
 _CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
@@ -123,6 +124,69 @@ def export(
     return parity
 
 
+def add_lines(
+    bundle: Bundle,
+    model: "keras.Model",
+    path: Path,
+    *,
+    strips: Sequence[NDArray[np.float32]],
+    facts: Mapping[str, Any],
+) -> float:
+    """Write a bundle with a line reader in it, if ONNX Runtime agrees with Keras on that.
+
+    Args:
+        bundle: what reads single digits; a line reader that it has is replaced.
+        model: strips (n, 32, W) → logits (n, frames, classes + 2), as a run keeps it.
+        path: the new ``.digits`` file; it may be the one that the bundle was opened from.
+        strips: (32, W) float32 each, to compare on.
+        facts: ``calibration`` and ``training`` of the line reader.
+
+    Returns:
+        The largest difference of a probability.
+
+    Raises:
+        ExportError: the conversion failed or disagrees, or the file cannot be written.
+    """
+    check_name("bundle", path)
+    try:
+        with tempfile.TemporaryDirectory() as folder, _quiet():
+            graph = Path(folder) / "lines.onnx"
+            _write_graph(model, graph, ("n", "frames", "width"))
+            content = graph.read_bytes()
+    except Exception as error:  # a converter may raise anything
+        raise ExportError(
+            f"The line reader could not be converted: {type(error).__name__}: {error} "
+            "Try other versions of keras and its exporters: inkdigits doctor"
+        ) from error
+    candidate = Bundle(bundle.manifest, bundle.graph, None, content)
+    difference = max(
+        float(np.abs(softmax(candidate.run_strip(strip)) - softmax(_of_keras(model, strip))).max())
+        for strip in strips
+    )
+    if not difference <= _MAX_DIFFERENCE:
+        raise ExportError(
+            f"The line reader disagrees with Keras by {difference:.1e}, and at most "
+            f"{_MAX_DIFFERENCE:g} was expected. Try other versions of keras: inkdigits doctor"
+        )
+    manifest = bundle.manifest
+    try:
+        write_bundle(
+            path,
+            graph=bundle.graph,
+            lines=(content, facts),
+            **{name: manifest[name] for name in _KEPT},
+        )
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return difference
+
+
+def _of_keras(model: "keras.Model", strip: NDArray[np.float32]) -> NDArray[np.float32]:
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(model(strip[None], training=False))[0])
+
+
 def check_name(target: str, path: Path) -> None:
     """See whether a file may be called so; needs no Keras.
 
@@ -194,20 +258,24 @@ def _keras(model: "keras.Model", part: Path) -> _Run:
     return _predict(keras.saving.load_model(part))
 
 
-def _onnx(model: "keras.Model", part: Path) -> _Run:
+def _write_graph(model: "keras.Model", part: Path, axes: Sequence[str]) -> None:
+    """Write an ONNX model whose free axes have names, which Keras does not give them."""
     import onnx
-    import onnxruntime
 
     model.export(part, format="onnx", verbose=False)
     proto = onnx.load(part)
     for value in (*proto.graph.input, *proto.graph.output):
-        for axis, name in zip(
-            value.type.tensor_type.shape.dim, ("n", "height", "width"), strict=False
-        ):
+        for axis, name in zip(value.type.tensor_type.shape.dim, axes, strict=False):
             if not axis.dim_value:
                 axis.dim_param = name
     onnx.checker.check_model(proto)
     onnx.save(proto, part)
+
+
+def _onnx(model: "keras.Model", part: Path) -> _Run:
+    import onnxruntime
+
+    _write_graph(model, part, ("n", "height", "width"))
     session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
     names = ["logits", "novelty"]
     return lambda ink: with_none(*session.run(names, {"ink": ink}))

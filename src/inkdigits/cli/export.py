@@ -22,12 +22,22 @@ class Target(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    run: Annotated[
+        Path, typer.Argument(help="A finished run folder; with --lines also a .digits file.")
+    ],
     to: Annotated[Target, typer.Option(help="The form.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file, or folder of a SavedModel.")],
     name: Annotated[
         str | None,
         typer.Option(help="What a bundle is called in its readings; else the run's name."),
+    ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="A finished run of the line reader, which goes into the bundle: it reads digits "
+            "that touch.",
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -43,10 +53,15 @@ def export(
         check_name(to.value, out)
     except ExportError as error:
         raise typer.BadParameter(str(error)) from error
+    if lines and to is not Target.BUNDLE:
+        raise typer.BadParameter(f"--lines goes into a bundle, and --to is {to.value}.")
     with extra("train", "Exporting"):
         from inkdigits.training.examples import validation_images
         from inkdigits.training.finish import describe
         from inkdigits.training.run import Run
+    if lines and run.is_file():
+        _add_lines(run, lines, out)
+        return
     opened = Run.open(run)
     facts = describe(opened)
     ink, labels = validation_images(opened.config(), data_dir)
@@ -59,3 +74,19 @@ def export(
         facts={"name": name or run.resolve().name, **facts},
     )
     print(f"{out}: {parity}")
+    if lines:
+        _add_lines(out, lines, out)
+
+
+def _add_lines(bundle: Path, lines: Path, out: Path) -> None:
+    from inkdigits.bundle import Bundle
+    from inkdigits.export import add_lines
+    from inkdigits.training.lines import describe_lines, held_strips
+    from inkdigits.training.run import Run
+
+    run = Run.open(lines)
+    facts = describe_lines(run)
+    difference = add_lines(
+        Bundle.open(bundle), run.load_model(), out, strips=held_strips(run), facts=facts
+    )
+    print(f"{out}: the line reader's largest difference of a probability is {difference:.1e}")

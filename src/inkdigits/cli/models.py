@@ -4,6 +4,7 @@ import json
 from importlib import resources
 
 from inkdigits.cli.common import extra
+from inkdigits.models import LINE_READER
 
 
 def models() -> None:
@@ -13,6 +14,7 @@ def models() -> None:
     has it: mean ± standard deviation, and in parentheses over how many seeds.
     """
     with extra("train", "Listing the networks"):
+        from inkdigits.models.lines import build_line_reader
         from inkdigits.models.zoo import NETWORKS, build_network, multiply_adds
     records = json.loads(
         resources.files("inkdigits.models").joinpath("records.json").read_text(encoding="utf-8")
@@ -25,6 +27,12 @@ def models() -> None:
             f"{name:<10}{network.count_params():>12,}{multiply_adds(network):>15,}"
             f"{_recorded(records.get(name)):>20}  {what}"
         )
+
+    lines = build_line_reader()
+    print(
+        f"{LINE_READER:<10}{lines.count_params():>12,}{'–':>15}{'–':>20}  "
+        "Reads strips of digits that touch; it goes into a bundle beside one of the others."
+    )
 
 
 def _recorded(record: dict[str, float] | None) -> str:

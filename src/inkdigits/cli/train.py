@@ -70,18 +70,20 @@ def train(
             "--teacher, --ensemble, --config and --set cannot change it. Leave them out."
         )
     from inkdigits.config import Config
-    from inkdigits.models import NAMES
+    from inkdigits.models import LINE_READER, NAMES
 
     wanted = Config.load(config, settings or []).replace(**given)
-    if wanted.train.model not in NAMES:
+    if wanted.train.model not in (*NAMES, LINE_READER):
         raise ConfigError(
-            f"train.model is {wanted.train.model!r}, but must be one of: {', '.join(NAMES)}."
+            f"train.model is {wanted.train.model!r}, but must be one of: "
+            f"{', '.join((*NAMES, LINE_READER))}."
         )
     with extra("train", "Training"):
         from rich.console import Console
 
         from inkdigits.training.ensemble import fit_ensemble
         from inkdigits.training.fit import fit
+        from inkdigits.training.lines import fit_lines
         from inkdigits.training.progress import TrainingProgress
         from inkdigits.training.run import Run
     if resume:
@@ -95,7 +97,9 @@ def train(
         return shown[-1:]
 
     try:
-        if members > 1:
+        if wanted.train.model == LINE_READER:
+            run = fit_lines(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress(0))
+        elif members > 1:
             run = fit_ensemble(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress)
         else:
             run = fit(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress(0))
@@ -109,4 +113,7 @@ def train(
         f"{out}: {f'{members} × ' if members > 1 else ''}{wanted.train.model}, "
         f"{last['epoch']:.0f} epochs, validation accuracy {last['val_accuracy']:.4f}"
     )
-    print(f"Next: inkdigits evaluate {out} --report {out / 'report'}")
+    if wanted.train.model == LINE_READER:
+        print(f"Next: inkdigits export RUN --lines {out} --to bundle --out FILE.digits")
+    else:
+        print(f"Next: inkdigits evaluate {out} --report {out / 'report'}")

@@ -2,3 +2,4 @@
 
 # Of the networks in ``zoo``, to be known without Keras.
 NAMES = ("mlp", "lenet5", "convnet", "residual", "plain3", "plain5", "plain7", "tiny", "micro")
+LINE_READER = "lines"  # of ``lines``: it reads strips of digits that touch, and not single ones

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from starlette.requests import Request
@@ -33,7 +32,6 @@ from inkdigits.service.metrics import Metrics, RequestLog
 from inkdigits.service.settings import Settings
 
 if TYPE_CHECKING:
-    import onnxruntime
     from starlette.types import Receive, Scope
 
 T = TypeVar("T")
@@ -55,23 +53,7 @@ _NETWORK_THREADS = 4  # a batch of digits gains little from more
 class ServiceBundle(Bundle):
     """A bundle whose network takes a few cores at most: others answer other callers."""
 
-    @cached_property
-    def session(self) -> "onnxruntime.InferenceSession":
-        """As of any bundle."""
-        import onnxruntime
-
-        _ = super().session  # which checks the graph
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = min(_NETWORK_THREADS, os.cpu_count() or 1)
-        return onnxruntime.InferenceSession(
-            self._graph, options, providers=["CPUExecutionProvider"]
-        )
-
-    @property
-    def graph(self) -> bytes:
-        """The network as ONNX, for the page."""
-        return self._graph
+    num_threads = min(_NETWORK_THREADS, os.cpu_count() or 1)
 
     @property
     def manifest_json(self) -> bytes:

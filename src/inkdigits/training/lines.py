@@ -20,6 +20,7 @@ from inkdigits.config import AugmentConfig, Config, TrainConfig
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.imaging.strips import MAX_WIDTH_PX, STRIP_HEIGHT_PX
+from inkdigits.models import LINE_READER
 from inkdigits.models.lines import (
     BLANK,
     FRAME_PX,
@@ -31,12 +32,11 @@ from inkdigits.models.lines import (
     frame_accuracy,
 )
 from inkdigits.strings import greedy, log_probability, log_softmax
+from inkdigits.training.examples import as_ink
 from inkdigits.training.finish import save_curves
 from inkdigits.training.fit import averaged_weights, continued, optimizer
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.strips import Strips, make_strips
-
-NAME = "lines"
 
 _WIDTH_STEP_PX = 16  # batches have few widths, so that memory is used again
 _POOL = 16  # batches that are sorted by width together
@@ -114,6 +114,34 @@ def fit_lines(
     return run
 
 
+def describe_lines(run: Run) -> dict[str, Any]:
+    """What a bundle should say of the line reader in it: ``calibration`` and ``training``.
+
+    Raises:
+        RunError: the run did not finish, or is not of a line reader.
+    """
+    config = run.config()
+    if config.train.model != LINE_READER:
+        raise RunError(
+            f"{run.folder} is a run of {config.train.model}, but one of the line reader was "
+            "expected: inkdigits train --config configs/lines.toml --out FOLDER"
+        )
+    return {
+        "calibration": run.read_json("calibration.json"),
+        "training": {
+            "config": config.to_mapping(),
+            "environment": run.read_json("environment.json"),
+            "last_epoch": run.history()[-1],
+        },
+    }
+
+
+def held_strips(run: Run, count: int = 100) -> list[NDArray[np.float32]]:
+    """Some of the strips that a run was validated on, (32, W) float32 each."""
+    strips = Strips.load(run.folder / "strips-validation.npz")
+    return [as_ink(strip) for strip in strips.pixels[:count]]
+
+
 class StripBatches(keras.utils.PyDataset):
     """Batches of (strips, targets), of like widths, in an order that follows from seed and epoch.
 
@@ -171,7 +199,7 @@ class StripBatches(keras.utils.PyDataset):
         stack = np.zeros((len(chosen), STRIP_HEIGHT_PX, width), np.float32)
         targets = np.full((len(chosen), width // FRAME_PX + MAX_MARKS), NOBODY, np.int32)
         for row, (strip, found) in enumerate(zip(pixels, marks, strict=True)):
-            stack[row, :, : strip.shape[1]] = strip.astype(np.float32) / np.float32(255)
+            stack[row, :, : strip.shape[1]] = as_ink(strip)
             targets[row, :-MAX_MARKS] = frame_labels(found, width // FRAME_PX)
             string = string_of(found)[:MAX_MARKS]
             targets[row, len(targets[row]) - MAX_MARKS :][: len(string)] = string

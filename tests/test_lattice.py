@@ -95,3 +95,53 @@ def test_each_line_gets_its_own_rows():
 
 def test_an_empty_page_has_no_lines():
     assert chosen([], [], np.zeros((0, 11), np.float32)) == []
+
+
+class TestCostOfAString:
+    def lattice(self, line, runs, probabilities):
+        (choice,) = choose([line], [runs], probabilities)
+        return choice.lattice
+
+    def two_or_one(self):
+        """Two digits that touch, 2 and 6, or a pair that is no digit."""
+        runs = runs_of((0, 0), (1, 1), (0, 1))
+        return self.lattice(line_of(2, 1.0), runs, judged((2, 0.9), (6, 0.8), (NONE, 0.9)))
+
+    def test_the_best_string_costs_what_the_best_path_costs(self):
+        lattice = self.two_or_one()
+        costs = lattice.costs()
+        assert lattice.cost_of((2, 6), 0, 1) == pytest.approx(costs[0] + costs[1])
+
+    def test_another_string_costs_more(self):
+        lattice = self.two_or_one()
+        best = lattice.cost_of((2, 6), 0, 1)
+        assert best < lattice.cost_of((2, 5), 0, 1) < np.inf
+        assert best < lattice.cost_of((2,), 0, 1) < np.inf  # the other atom is left out
+        assert best < lattice.cost_of((None,), 0, 1) < np.inf
+
+    def test_more_digits_than_there_are_pieces_cannot_be(self):
+        assert self.two_or_one().cost_of((2, 6, 1), 0, 1) == np.inf
+
+    def test_what_is_no_digit_may_be_in_several_pieces(self):
+        runs = runs_of((0, 0), (1, 1), (2, 2))
+        lattice = self.lattice(line_of(3), runs, judged((NONE, 0.9), (NONE, 0.9), (7, 0.9)))
+        two = lattice.as_none[0] + lattice.as_none[1]
+        one = min(lattice.as_none[0] + lattice.skip[1], lattice.skip[0] + lattice.as_none[1])
+        assert lattice.cost_of((None, 7), 0, 2) == pytest.approx(
+            min(one, two) + lattice.as_digit[2, 7]
+        )
+
+    def test_a_part_of_a_line_is_explained_by_itself(self):
+        runs = runs_of((0, 0), (1, 1), (2, 2))
+        lattice = self.lattice(line_of(3), runs, judged((1, 0.9), (2, 0.9), (3, 0.9)))
+        assert lattice.cost_of((2,), 1, 1) == pytest.approx(lattice.as_digit[1, 2])
+        assert lattice.cost_of((), 1, 1) == pytest.approx(lattice.skip[1])
+
+
+def test_clusters_are_what_stands_close_together():
+    line = line_of(4)
+    apart = replace(
+        line, boxes=tuple(box._replace(x=box.x + 8 * (k > 1)) for k, box in enumerate(line.boxes))
+    )
+    assert line.clusters() == [(0, 3)]
+    assert apart.clusters() == [(0, 1), (2, 3)]

@@ -4,8 +4,12 @@ import gzip
 import hashlib
 import json
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
+from inkdigits.bundle import write_bundle
 from inkdigits.service import page
 
 POLICY = {
@@ -122,6 +126,65 @@ def test_the_model_is_the_one_that_reads(client, reader):
     manifest = client.get("/model/manifest.json")
     assert json.loads(manifest.content) == reader.bundle.manifest
     assert manifest.headers["content-type"] == "application/json"
+
+
+@pytest.fixture
+def bundle_with(reader, tmp_path):
+    """A way to write what ships with another line reader, or with none."""
+
+    def write(lines: bytes | None):
+        manifest, path = reader.bundle.manifest, tmp_path / "other.digits"
+        keys = ("name", "classes", "calibration", "training", "attribution")
+        write_bundle(
+            path,
+            graph=reader.bundle.graph,
+            lines=(lines, {"calibration": {"temperature": 1.0}}) if lines else None,
+            **{key: manifest[key] for key in keys},
+        )
+        return path
+
+    return write
+
+
+def line_reader() -> bytes:
+    """One that knows nothing: strips (n, 32, W) → logits (n, W, 12), all of them 0."""
+    given = helper.make_tensor_value_info("strip", onnx.TensorProto.FLOAT, ["n", 32, "width"])
+    logits = helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", "frames", 12])
+    weights = onnx.numpy_helper.from_array(np.zeros((32, 12), np.float32), "weights")
+    nodes = [
+        helper.make_node("Transpose", ["strip"], ["columns"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["columns", "weights"], ["logits"]),
+    ]
+    graph = helper.make_graph(nodes, "lines", [given], [logits], [weights])
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    return model.SerializeToString()
+
+
+def test_the_line_reader_is_served_beside_the_model(serve, folder, bundle_with):
+    lines = line_reader()
+    client = serve(bundle=bundle_with(lines))
+    answer = client.get("/model/lines.onnx")
+    wanted = json.loads(client.get("/model/manifest.json").content)["members"]["lines.onnx"]
+    assert answer.content == lines
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["etag"] == f'"{wanted}"'
+    assert answer.headers["cache-control"] == "public, no-cache"
+    again = client.get("/model/lines.onnx", headers={"if-none-match": f'"{wanted}"'})
+    assert again.status_code == 304
+
+
+def test_where_the_bundle_has_no_line_reader_that_of_another_is_not_served(
+    serve, folder, bundle_with
+):
+    (folder / "model").mkdir()
+    (folder / "model" / "lines.onnx").write_bytes(b"of the bundle that the page was built with")
+    client = serve(bundle=bundle_with(None))
+    answer = client.get("/model/lines.onnx")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+    assert "lines.onnx" not in json.loads(client.get("/model/manifest.json").content)["members"]
 
 
 def test_the_page_can_be_left_out(serve, folder):

@@ -141,6 +141,8 @@ class Service:
         self.is_ready = True
         self.held_bytes = 0
         _ = self.bundle.session  # so that the first caller does not wait for it
+        if self.bundle.has_lines:
+            _ = self.bundle.lines_session
 
     def tell_waiting(self) -> None:
         """Bring the figures of what waits up to date."""

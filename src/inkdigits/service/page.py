@@ -105,6 +105,9 @@ def files(bundle: ServiceBundle, folder: Path = FOLDER) -> dict[str, File]:
         text = _NOT_BUILT.format(model=html.escape(bundle.name))
         table["/"] = _of_bytes(text.encode(), _TYPES[".html"])
     table["/model/model.onnx"] = _of_bytes(bundle.graph, "application/octet-stream")
+    table.pop("/model/lines.onnx", None)  # in the folder it may be of another bundle
+    if bundle.lines is not None:
+        table["/model/lines.onnx"] = _of_bytes(bundle.lines, "application/octet-stream")
     table["/model/manifest.json"] = _of_bytes(bundle.manifest_json, _TYPES[".json"])
     return table
 

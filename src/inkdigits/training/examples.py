@@ -74,7 +74,12 @@ class Examples:
 
 
 def load_examples(config: DataConfig, data_dir: Path | None) -> Examples:
-    """Load, split and draw what a configuration asks for.
+    """Load, split and draw what a configuration asks for; raises as ``load_source``."""
+    return Examples(config, load_source(config, data_dir))
+
+
+def load_source(config: DataConfig, data_dir: Path | None) -> data.LabelledImages:
+    """Load the images of the source, as many as the configuration allows.
 
     Raises:
         ConfigError: the source has no image of some digit.
@@ -91,7 +96,7 @@ def load_examples(config: DataConfig, data_dir: Path | None) -> Examples:
             f"data.source {config.source!r} has no image of {', '.join(map(str, missing))}, "
             "but each digit from 0 to 9 needs some."
         )
-    return Examples(config, whole)
+    return whole
 
 
 def validation_images(

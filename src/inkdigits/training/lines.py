@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import data
-from inkdigits.config import AugmentConfig, Config, TrainConfig
+from inkdigits.config import AugmentConfig, Config
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.imaging.strips import MAX_WIDTH_PX, STRIP_HEIGHT_PX
@@ -32,7 +32,7 @@ from inkdigits.models.lines import (
     frame_accuracy,
 )
 from inkdigits.strings import greedy, log_probability, log_softmax
-from inkdigits.training.examples import as_ink
+from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import save_curves
 from inkdigits.training.fit import averaged_weights, continued, optimizer
 from inkdigits.training.run import Run, environment, load_model
@@ -75,7 +75,7 @@ def fit_lines(
     if train.teacher or train.members > 1:
         raise ConfigError("The line reader has no teacher and no ensemble; leave them out.")
     run = continued(folder, config) if resume else Run.unused(folder)
-    whole = data.load(config.data.source, "train", data_dir=data_dir, seed=config.data.seed)
+    whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
     train_strips, held_strips, note = _strips(config, whole, run)
     run.write_json(
@@ -107,7 +107,7 @@ def fit_lines(
             initial_epoch=first_epoch,
             epochs=train.epochs,
             shuffle=False,
-            callbacks=[_Epochs(run, train, batches, held), *callbacks],
+            callbacks=[_Epochs(run, batches, held), *callbacks],
             verbose=0,
         )
     _finish(run, held, note)
@@ -279,16 +279,13 @@ def _changed(
 class _Epochs(keras.callbacks.Callback):
     """What happens around each epoch: order, validation, history, checkpoint."""
 
-    def __init__(
-        self, run: Run, config: TrainConfig, batches: StripBatches, held: StripBatches
-    ) -> None:
+    def __init__(self, run: Run, batches: StripBatches, held: StripBatches) -> None:
         super().__init__()
-        self._run, self._config, self._batches, self._held = run, config, batches, held
+        self._run, self._batches, self._held = run, batches, held
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._started = time.perf_counter()
         self._batches.set_epoch(epoch)
-        keras.utils.set_random_seed(self._config.seed + epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too

@@ -1,0 +1,58 @@
+"""Strips that are put together, with what stands where."""
+
+from itertools import islice
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.synthesis.strips import NO_DIGIT, Strip, synthetic_strips
+
+
+def some(seed: int, count: int = 60) -> list[Strip]:
+    return list(islice(synthetic_strips(np.random.default_rng(seed)), count))
+
+
+@pytest.fixture(scope="module")
+def strips() -> list[Strip]:
+    return some(0)
+
+
+def test_ink_is_ink(strips):
+    for strip in strips:
+        assert strip.ink.dtype == np.float32
+        assert strip.ink.min() >= 0
+        assert 0.99 <= strip.ink.max() <= 1
+        assert strip.ink.shape[0] < 4 * strip.digit_px
+
+
+def test_marks_stand_from_left_to_right_where_ink_is(strips):
+    for strip in strips:
+        for mark in strip.marks:
+            assert 0 <= mark.left < mark.right <= strip.ink.shape[1]
+            assert strip.ink[:, int(mark.left) : int(mark.right)].max() > 0.2
+        middles = [mark.left + mark.right for mark in strip.marks]
+        # A digit may overlap the one before; it does not overtake it by far.
+        assert all(b > a - strip.digit_px for a, b in zip(middles, middles[1:], strict=False))
+
+
+def test_every_digit_and_what_is_none_are_there():
+    values = {mark.value for strip in some(1, 200) for mark in strip.marks}
+    assert values == {*range(10), NO_DIGIT}
+
+
+def test_most_digits_touch_a_neighbour(strips):
+    """Fewer connected pieces than marks, though a 5 may have two."""
+    num_pieces, num_marks = 0, 0
+    for strip in strips:
+        if all(mark.value != NO_DIGIT for mark in strip.marks):
+            num_pieces += cv2.connectedComponents((strip.ink > 0.3).astype(np.uint8))[0] - 1
+            num_marks += len(strip.marks)
+    assert num_pieces < 0.9 * num_marks
+
+
+def test_the_same_seed_writes_the_same():
+    one, two = some(5, 10), some(5, 10)
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.ink, b.ink)
+        assert a.marks == b.marks

@@ -1,0 +1,106 @@
+"""The second look at what stands close together, with a line reader that says what we want."""
+
+import numpy as np
+import pytest
+
+from inkdigits.clusters import Mark, read_again
+from inkdigits.imaging.segment import LineAtoms
+from inkdigits.lattice import choose
+from inkdigits.reading import Box
+from inkdigits.strings import log_softmax
+
+THRESHOLD = 0.99
+NONE = 10
+
+
+def line() -> LineAtoms:
+    """Two pieces of 14×20 px that touch, then one that stands apart."""
+    boxes = (Box(0, 0, 14, 20), Box(14, 0, 14, 20), Box(60, 0, 14, 20))
+    ink, labels = np.zeros((20, 80), np.float32), np.zeros((20, 80), np.int32)
+    for index, box in enumerate(boxes):
+        place = np.s_[box.y : box.bottom, box.x + 4 : box.x + 8]
+        ink[place], labels[place] = 1.0, index + 1
+    return LineAtoms(boxes, np.array([1.0, 0.0]), 20.0, ink, labels, 1, (1, 1, 2))
+
+
+def seen_as(*classes: tuple[int, float]) -> np.ndarray:
+    """Probabilities of the pieces in order; the rest goes to "no digit", or to 8."""
+    judged = np.zeros((len(classes), 11), np.float32)
+    for row, (of, probability) in zip(judged, classes, strict=True):
+        row[of] = probability
+        row[8 if of == NONE else NONE] += 1 - probability
+    return judged
+
+
+def read(judged: np.ndarray, *labels: int):
+    """Read the line again; the line reader says the labels, and is heard."""
+    asked = []
+    whole = line()
+    runs = [run for run in whole.candidates() if run.first == run.last]
+    (choice,) = choose([whole], [runs], judged)
+    marks = [
+        Mark(runs[run].segment.box, judged[run], 1.0, np.zeros((28, 28), np.float32))
+        for run in choice.runs
+    ]
+
+    def reader(strip: np.ndarray) -> np.ndarray:
+        asked.append(strip)
+        num_frames = -(-strip.shape[1] // 2)
+        logits = np.zeros((num_frames, 12))
+        logits[:, 0] = 9.0
+        for frame, label in zip(np.linspace(3, num_frames - 4, len(labels)), labels, strict=True):
+            logits[round(frame), 0], logits[round(frame), label] = 0.0, 9.0
+        return log_softmax(logits)
+
+    return read_again(whole, choice, marks, reader, THRESHOLD), marks, asked
+
+
+def values(marks: list[Mark]) -> list[int]:
+    return [int(mark.probabilities.argmax()) for mark in marks]
+
+
+def test_where_there_is_no_doubt_nobody_is_asked():
+    found, marks, asked = read(seen_as((2, 0.999), (6, 0.999), (7, 0.999)), 9 + 1, 9 + 1)
+    assert found == marks
+    assert asked == []
+
+
+def test_only_what_is_doubted_is_asked_about():
+    found, marks, asked = read(seen_as((2, 0.6), (6, 0.999), (7, 0.999)), 3 + 1, 6 + 1)
+    assert len(asked) == 1
+    assert values(found) == [3, 6, 7]
+    assert found[2] == marks[2]
+
+
+def test_what_both_say_stays_as_it_was():
+    found, marks, asked = read(seen_as((2, 0.6), (6, 0.9), (7, 0.999)), 2 + 1, 6 + 1)
+    assert len(asked) == 1
+    assert found == marks
+
+
+def test_the_cuts_outweigh_an_opinion_that_they_rule_out():
+    """The line reader is 9 nats sure of each digit, and the cuts nearly certain of theirs."""
+    found, marks, _ = read(seen_as((2, 0.989), (6, 0.989), (7, 0.999)), 2 + 1)
+    assert values(found) == values(marks)
+
+
+def test_a_digit_more_may_be_found():
+    found, _, _ = read(seen_as((NONE, 0.6), (NONE, 0.6), (7, 0.999)), 1 + 1, 4 + 1, 5 + 1)
+    assert values(found) == [1, 4, 5, 7]
+
+
+def test_boxes_lie_where_the_ink_lies():
+    found, _, _ = read(seen_as((2, 0.6), (6, 0.7), (7, 0.999)), 3 + 1, 5 + 1)
+    left, right = found[0].box, found[1].box
+    assert abs(left.x - 4) <= 1
+    assert abs(left.right - 8) <= 1
+    assert abs(right.x - 18) <= 1
+    assert (left.y, left.bottom) == (0, 20)
+
+
+def test_what_a_rival_string_says_is_shown_too():
+    found, _, _ = read(seen_as((2, 0.6), (6, 0.7), (7, 0.999)), 3 + 1, 6 + 1)
+    of = found[0].probabilities
+    assert of.argmax() == 3
+    assert of[2] > 0
+    assert of.sum() == pytest.approx(1, abs=0.2)

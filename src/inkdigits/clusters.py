@@ -23,6 +23,7 @@ from inkdigits.strings import Labels, likely, log_probability, where
 FRAME_PX = 2  # of the strip, from one of the line reader's frames to the next
 _GLYPH_PX = 28
 _NUM_STRINGS = 8
+_SMALLEST = 0.4  # of a digit's height: what is lower, and was left out, stays so
 _MOST_COST = 12.0  # nats: more than this, the cuts cannot speak against a string
 
 
@@ -71,7 +72,9 @@ def read_again(
     for first, last in _stretches(line, spans):
         inside = [index for index, span in enumerate(spans) if first <= span[0] <= last]
         before = [marks[index] for index in inside]
-        if all(mark.is_sure(threshold) for mark in before):
+        box = Box.around(line.boxes[first : last + 1])
+        is_speck = not before and box.height < _SMALLEST * line.height_px
+        if is_speck or (before and all(mark.is_sure(threshold) for mark in before)):
             result += before
         else:
             result += _judged(line, choice, before, first, last, read)
@@ -117,6 +120,8 @@ def _judged(
     best = int(scores.argmax())
     if strings[best] == known:
         return before
+    if not strings[best]:
+        return []
     return _placed(strings, shares, best, spoken, segment.box, strip, scale * zoom)
 
 

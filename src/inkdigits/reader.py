@@ -195,7 +195,7 @@ class Reader:
                 for index, certainty in zip(choice.runs, choice.certainty.tolist(), strict=True)
             ]
             start += len(row)
-            if chosen and self.bundle.has_lines and not is_crowded:
+            if self.bundle.has_lines and not is_crowded:
                 chosen = read_again(line, choice, chosen, self._spoken, self.rule.threshold)
             if chosen:
                 found.append(chosen)

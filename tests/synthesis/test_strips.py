@@ -1,6 +1,6 @@
 """Strips that are put together, with what stands where."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ def test_marks_stand_from_left_to_right_where_ink_is(strips):
             assert strip.ink[:, int(mark.left) : int(mark.right)].max() > 0.2
         middles = [mark.left + mark.right for mark in strip.marks]
         # A digit may overlap the one before; it does not overtake it by far.
-        assert all(b > a - strip.digit_px for a, b in zip(middles, middles[1:], strict=False))
+        assert all(b > a - strip.digit_px for a, b in pairwise(middles))
 
 
 def test_every_digit_and_what_is_none_are_there():

@@ -10,7 +10,7 @@ import { type Drawing, setUpPad } from "./pad.ts";
 import { DIGIT_AREA_PX, pixels, setUpPhoto } from "./photo.ts";
 import { DEFAULT_MAX_ERROR, type DialRow, type Manifest } from "./reading/decide.ts";
 import type { Digit } from "./reading/page.ts";
-import type { SeenDigit } from "./reading/reader.ts";
+import type { Look, SeenDigit } from "./reading/reader.ts";
 import { showSteps } from "./sees.ts";
 import { setUpTheme } from "./theme.ts";
 
@@ -52,7 +52,14 @@ const camera = setUpCamera(
 async function readDrawing(since: number): Promise<void> {
   const asked = drawing;
   if (!manifest) return;
-  const look = await ask("strokes", { ...asked, maxError });
+  let look: Look;
+  try {
+    look = await ask("strokes", { ...asked, maxError });
+  } catch (error) {
+    if (asked === drawing)
+      byId("status").textContent = `It could not be read: ${(error as Error).message}`;
+    return;
+  }
   if (asked !== drawing) return; // a newer stroke is on its way
   const { width, height } = asked;
   setView("draw", { ...look, width, height, by: "" });

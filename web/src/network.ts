@@ -20,10 +20,25 @@ export function setUp(wasm: string | ArrayBuffer): void {
   else ort.env.wasm.wasmBinary = wasm;
 }
 
+/** What was said of the pictures seen last, by their keys. */
+export class Memory<T> {
+  readonly #known = new Map<string, T>();
+
+  get(key: string): T | undefined {
+    return this.#known.get(key);
+  }
+
+  keep(key: string, said: T): void {
+    this.#known.delete(key); // the ones used last are forgotten last
+    this.#known.set(key, said);
+    if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
+  }
+}
+
 /** The reading graph, which remembers what it said of crops that it has seen. */
 export class Network {
   readonly #session: ort.InferenceSession;
-  readonly #known = new Map<string, Output>();
+  readonly #known = new Memory<Output>();
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
@@ -41,7 +56,7 @@ export class Network {
   readonly run = async (crops: readonly Ink[]): Promise<Output[]> => {
     const keys = crops.map(keyOf);
     const fresh = new Map<string, Ink>();
-    keys.forEach((key, index) => this.#known.has(key) || fresh.set(key, crops[index]!));
+    keys.forEach((key, index) => this.#known.get(key) || fresh.set(key, crops[index]!));
     const waiting = [...fresh].sort(([, one], [, other]) => sideOf(one) - sideOf(other));
     const found = new Map<string, Output>();
     while (waiting.length) {
@@ -52,14 +67,7 @@ export class Network {
       batch.forEach(([key], index) => found.set(key, outputs[index]!));
     }
     const results = keys.map((key) => found.get(key) ?? this.#known.get(key)!);
-    keys.forEach((key, index) => {
-      this.#known.delete(key); // the ones used last are forgotten last
-      this.#known.set(key, results[index]!);
-    });
-    for (const key of this.#known.keys()) {
-      if (this.#known.size <= REMEMBERED) break;
-      this.#known.delete(key);
-    }
+    keys.forEach((key, index) => this.#known.keep(key, results[index]!));
     return results;
   };
 
@@ -90,7 +98,7 @@ export class Network {
 const sideOf = (crop: Ink): number => Math.max(crop.width, crop.height);
 
 /** Two FNV hashes over the pixels: 64 bits. */
-function keyOf({ width, height, data }: Ink): string {
+export function keyOf({ width, height, data }: Ink): string {
   const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
   let one = 0x811c9dc5;
   let other = 0x1000193;

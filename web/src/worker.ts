@@ -2,8 +2,10 @@
 
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { type Layer, Layers } from "./layers.ts";
+import { LineReader, LINES } from "./lines.ts";
 import { Network, setUp } from "./network.ts";
 import { inkOf, type Picture } from "./picture.ts";
+import type { Speak } from "./reading/clusters.ts";
 import { type Manifest, type Rule, ruleOf } from "./reading/decide.ts";
 import { type Look, readDigits, readInk } from "./reading/reader.ts";
 import { makePage } from "./reading/page.ts";
@@ -32,21 +34,24 @@ const WARM_UPS = 3;
 const DRAWING_PX = 420; // longer side of a drawing's ink
 
 let manifest: Manifest;
+let base: string;
 let model: Uint8Array;
 let network: Network;
 let layers: Promise<Layers> | undefined;
+let lineReader: Promise<LineReader> | undefined;
 let newest = 0;
 
 const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Answers[K]> } = {
-  async open({ base }) {
+  async open(request) {
+    base = request.base;
     setUp(new URL(wasmUrl, base).href);
     const [graph, document] = await Promise.all([
-      get(new URL("model/model.onnx", base)).then((response) => response.arrayBuffer()),
-      get(new URL("model/manifest.json", base)).then((response) => response.json()),
+      get("model.onnx").then((response) => response.arrayBuffer()),
+      get("manifest.json").then((response) => response.json()),
     ]);
     model = new Uint8Array(graph);
     manifest = document as Manifest;
-    await check(graph, manifest.members["model.onnx"]);
+    await check(graph, "model.onnx");
     network = await Network.open(model);
     await warmUp();
     setTimeout(() => (layers ??= Layers.open(model))); // once the page is ready
@@ -56,7 +61,8 @@ const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Ans
   async strokes({ strokes, width, height, maxError }) {
     const scale = Math.min(1, DRAWING_PX / Math.max(width, height));
     const ink = paint(strokes, Math.round(width * scale), Math.round(height * scale), scale);
-    const options = { model: manifest.name, areDigits: true, scale: 1 / scale };
+    const { name } = manifest;
+    const options = { model: name, areDigits: true, scale: 1 / scale, speak: speaker() };
     return readInk(ink, ruleOf(manifest, maxError), network.run, options);
   },
 
@@ -65,7 +71,10 @@ const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Ans
     const started = performance.now();
     const ink = inkOf(picture, isSingle, area_px);
     const scale = picture.width / ink.width;
-    if (!isSingle) return readInk(ink, rule, network.run, { model: manifest.name, scale });
+    if (!isSingle) {
+      const options = { model: manifest.name, scale, speak: speaker() };
+      return readInk(ink, rule, network.run, options);
+    }
     const box = [0, 0, picture.width, picture.height] as const;
     const digits = (await readDigits([ink], rule, network.run))
       .filter((digit) => digit.status !== "blank")
@@ -87,6 +96,24 @@ const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Ans
     return mattered && { layers: shown.layers, mattered };
   },
 };
+
+/** The way to ask the line reader, where the bundle has one; it is fetched when first asked. */
+function speaker(): Speak | undefined {
+  if (!manifest.members[LINES]) return undefined;
+  return async (strip) => {
+    lineReader ??= openLines().catch((error: Error) => {
+      lineReader = undefined; // the next stroke tries again
+      throw new Error(`What reads digits that touch did not load: ${error.message}`);
+    });
+    return (await lineReader).speak(strip);
+  };
+}
+
+async function openLines(): Promise<LineReader> {
+  const graph = await get(LINES).then((response) => response.arrayBuffer());
+  await check(graph, LINES);
+  return LineReader.open(new Uint8Array(graph), manifest);
+}
 
 /** Read a few drawings that nobody asked for, so that the first stroke is answered fast, too. */
 async function warmUp(): Promise<void> {
@@ -120,15 +147,20 @@ async function handle({ id, kind, request }: Message): Promise<void> {
 
 const reply = (message: Reply): void => self.postMessage(message);
 
-async function get(url: URL): Promise<Response> {
+/** Fetch a part of the bundle. */
+async function get(member: string): Promise<Response> {
+  const url = new URL(`model/${member}`, base);
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url.pathname} cannot be had: ${response.status}`);
   return response;
 }
 
-async function check(graph: ArrayBuffer, expected: string | undefined): Promise<void> {
+async function check(graph: ArrayBuffer, member: string): Promise<void> {
+  const expected = manifest.members[member];
   if (!globalThis.crypto?.subtle || !expected) return; // only where the page is secure
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", graph));
   const found = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== expected) throw new Error("the model is not the one that its manifest names");
+  if (found !== expected) {
+    throw new Error(`${member} is not the one that the manifest names`);
+  }
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
 import { unzipSync } from "fflate";
+import { LINES } from "../src/lines.ts";
 import { setUp } from "../src/network.ts";
 import type { Manifest } from "../src/reading/decide.ts";
 import type { Plane } from "../src/reading/image.ts";
@@ -12,10 +13,19 @@ export const GOLDEN = process.env["GOLDEN"]
   ? new URL(`file://${process.env["GOLDEN"]}/`)
   : new URL("golden/", WEB);
 
-export function shippedBundle(): { model: Uint8Array; manifest: Manifest } {
-  const parts = unzipSync(readFileSync(new URL("../src/inkdigits/shipped.digits", WEB)));
+const BUNDLE = process.env["BUNDLE"]
+  ? new URL(`file://${process.env["BUNDLE"]}`)
+  : new URL("../src/inkdigits/shipped.digits", WEB);
+
+/** The parts of the bundle; `lines` where it has a line reader. */
+export function shippedBundle(): {
+  model: Uint8Array;
+  lines: Uint8Array | undefined;
+  manifest: Manifest;
+} {
+  const parts = unzipSync(readFileSync(BUNDLE));
   const manifest = JSON.parse(new TextDecoder().decode(parts["manifest.json"])) as Manifest;
-  return { model: parts["model.onnx"]!, manifest };
+  return { model: parts["model.onnx"]!, lines: parts[LINES], manifest };
 }
 
 export function useWasm(): void {

@@ -3,7 +3,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
+import { LineReader } from "../src/lines.ts";
 import { Network } from "../src/network.ts";
+import type { Speak } from "../src/reading/clusters.ts";
 import { ruleOf, type Rule } from "../src/reading/decide.ts";
 import type { Ink, Plane } from "../src/reading/image.ts";
 import type { Box, Status } from "../src/reading/page.ts";
@@ -23,16 +25,18 @@ interface Golden {
 }
 
 const golden = JSON.parse(readFileSync(new URL("golden.json", GOLDEN), "utf8")) as Golden;
-const { model, manifest } = shippedBundle();
+const { model, lines, manifest } = shippedBundle();
 const PX = 28;
 const COLUMNS = 20;
 let network: Network;
 let rule: Rule;
+let speak: Speak | undefined; // where the bundle has a line reader
 
 beforeAll(async () => {
   useWasm();
   network = await Network.open(model);
   rule = ruleOf(manifest);
+  speak = lines && (await LineReader.open(lines, manifest)).speak;
 });
 
 test("the golden files are of the bundle that ships", () => {
@@ -53,7 +57,7 @@ describe("drawings", () => {
   test.each(golden.pages)("$name", async ({ name, text, status, lines }) => {
     const picture = readPng(`${name}.png`);
     const ink = inkOf({ ...picture, data: picture.data.map((value) => 255 - value) });
-    const { page, digits } = await readInk(ink, rule, network.run);
+    const { page, digits } = await readInk(ink, rule, network.run, { speak });
     expect([page.text, page.status]).toEqual([text, status]);
     const facts = ({ value, status, box }: Expected): unknown => [value, status, box];
     expect(page.lines.map((line) => line.digits.map(facts))).toEqual(

@@ -38,6 +38,7 @@ from inkdigits.training.fit import averaged_weights, continued, optimizer
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.strips import Strips, make_strips
 
+_MAX_TRAIN_PX = 80  # longer strips teach nothing else, and take most of the time
 _WIDTH_STEP_PX = 16  # batches have few widths, so that memory is used again
 _POOL = 16  # batches that are sorted by width together
 _CORE, _SIDE = 0.15, 0.35  # shares of a digit's width that must say it, and that may
@@ -77,14 +78,15 @@ def fit_lines(
     run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
-    train_strips, held_strips, note = _strips(config, whole, run)
+    whole_set, others, note = _strips(config, whole, run)
+    train_strips = _short(whole_set)
     run.write_json(
         "environment.json",
         environment(whole.hashes)
         | {"seed": train.seed, "split": note, "num_train": len(train_strips.pixels)},
     )
     batches = StripBatches(train_strips, train.batch_size, train.seed, config.augment)
-    held = StripBatches(held_strips, train.batch_size, train.seed)
+    held = StripBatches(others, train.batch_size, train.seed)
     keras.utils.set_random_seed(train.seed)
     if resume and run.checkpoint_path.exists():
         model = load_model(run.checkpoint_path)
@@ -326,6 +328,11 @@ def _strips(config: Config, whole: data.LabelledImages, run: Run) -> tuple[Strip
             make_strips(part.images, part.labels, number, own_seed).save(path)
         made.append(Strips.load(path))
     return made[0], made[1], split.note
+
+
+def _short(strips: Strips) -> Strips:
+    kept = [index for index, strip in enumerate(strips.pixels) if strip.shape[1] <= _MAX_TRAIN_PX]
+    return Strips([strips.pixels[k] for k in kept], [strips.marks[k] for k in kept])
 
 
 def _outputs(model: keras.Model, held: StripBatches) -> list[NDArray[np.float32]]:

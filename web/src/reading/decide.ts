@@ -23,6 +23,8 @@ export interface Manifest {
     readonly rejects?: boolean;
     readonly dial: readonly DialRow[];
   };
+  /** Of the line reader, where there is one. */
+  readonly lines?: { readonly calibration?: { readonly temperature?: number } };
   readonly members: Readonly<Record<string, string>>;
 }
 
@@ -55,6 +57,13 @@ export function ruleOf(manifest: Manifest, maxError = DEFAULT_MAX_ERROR): Rule {
   };
 }
 
+/** What the line reader's logits are divided by. */
+export function linesTemperature({ name, lines }: Manifest): number {
+  const temperature = lines?.calibration?.temperature;
+  if (typeof temperature === "number") return temperature;
+  throw new Error(`The manifest of ${name} has no temperature of its line reader.`);
+}
+
 /** Calibrated probabilities of each class, and that this is no digit, which comes last. */
 export function probabilities({ logits, novelty }: Output, rule: Rule): Float64Array {
   const none = rule.rejects ? novelty + logSumExp(logits) : -Infinity;
@@ -63,9 +72,16 @@ export function probabilities({ logits, novelty }: Output, rule: Rule): Float64A
   return scaled.map((value) => Math.exp(value - total));
 }
 
-/** Judge one piece of ink; `certainty` is how sure it is that it is one digit and not a part. */
+/** Judge one piece of ink, from what the graph says of it. */
 export function decide(output: Output, box: Box, rule: Rule, certainty = 1): Digit {
-  const judged = probabilities(output, rule);
+  return judge(probabilities(output, rule), box, rule, certainty);
+}
+
+/**
+ * Judge one piece of ink by the probabilities of each class, and last that it is no digit;
+ * `certainty` is how sure it is that it is one digit and not a part.
+ */
+export function judge(judged: Float64Array, box: Box, rule: Rule, certainty = 1): Digit {
   const none = judged.at(-1)!;
   const ofDigits = judged.subarray(0, -1).map((value) => value * certainty);
   const confidence = Math.max(...ofDigits);

@@ -17,6 +17,13 @@ export function plane(width: number, height: number): Ink {
   return { width, height, data: new Float32Array(width * height) };
 }
 
+/** The nearest whole number, and of two that are as near the even one, as Python rounds. */
+export function roundEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
 /** Connected parts of what is not 0: labels from 1, in the order of their first pixels. */
 export function components(
   mask: Plane<Uint8Array>,

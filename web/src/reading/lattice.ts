@@ -1,7 +1,7 @@
 /** Where one digit ends and the next begins, by the network's own probabilities. As `lattice.py`. */
 
 import type { LineAtoms } from "./segment.ts";
-import { bestPath, runShares } from "./split.ts";
+import { bestPath, type Run, runShares } from "./split.ts";
 
 // In nats: how much more probable another way must be to make up for it.
 const PER_DIGIT = 0.05;
@@ -13,41 +13,106 @@ const DIGIT_WIDTH = 0.7; // in heights
 const SHARPNESS = 2; // the neighbours of a cut tell of each other, so their sum says too little
 const ALIKE = 0.6; // runs that share so much of their boxes are the same digit
 
+/** What each way to explain the atoms of a line costs, in nats. */
+export interface Lattice {
+  /** First and last atom of each run. */
+  readonly spans: readonly Run[];
+  /** For each run, that it is this digit. */
+  readonly asDigit: readonly (readonly number[])[];
+  /** For each run, that it is no digit. */
+  readonly asNone: readonly number[];
+  /** For each atom, that it is left out. */
+  readonly skip: readonly number[];
+}
+
 /** The digits of one line. */
 export interface Choice {
   /** Which of the line's candidates they are, left to right. */
   readonly runs: readonly number[];
   /** How sure it is that the ink is cut rightly there; 1 for what is not cut. */
   readonly certainty: readonly number[];
+  /** What they were chosen from. */
+  readonly lattice: Lattice;
+}
+
+/** Weigh the runs of a line, given the probabilities of each. */
+export function latticeOf(line: LineAtoms, judged: readonly Float64Array[]): Lattice {
+  const { runs, segments, boxes, height_px } = line;
+  const cut = [0, ...line.cutStrokes, 0].map((strokes) => (strokes * PER_CUT_STROKE) / 2);
+  const cuts = runs.map(([first, last]) => cut[first]! + cut[last + 1]!);
+  const improbable = (probability: number): number => -Math.log(Math.max(probability, LEAST));
+  // By width, so that one wide run does not cost less than the two that it is made of.
+  const widths = segments.map((segment) => segment.box[2] / height_px);
+  return {
+    spans: runs,
+    asDigit: judged.map((row, index) =>
+      Array.from(
+        row.subarray(0, -1),
+        (value) => (improbable(value) + PER_DIGIT + cuts[index]!) * (0.3 + 0.7 * widths[index]!),
+      ),
+    ),
+    asNone: judged.map(
+      (row, index) =>
+        improbable(row.at(-1)!) +
+        NO_DIGIT * Math.max(1, widths[index]! / DIGIT_WIDTH) +
+        cuts[index]!,
+    ),
+    skip: boxes.map(
+      ([, , width, height]) => SKIP * Math.min(1, 0.1 + (4 * width * height) / height_px ** 2),
+    ),
+  };
+}
+
+/** The cost of each run, as whatever it most probably is. */
+export function costsOf({ asDigit, asNone }: Lattice): number[] {
+  return asNone.map((none, index) => Math.min(none, ...asDigit[index]!));
+}
+
+/**
+ * The least cost of explaining the atoms from `first` to `last` by a string of classes; undefined
+ * is what is no digit, however many runs of it. Infinite if there is no such way.
+ */
+export function costOf(
+  { spans, asDigit, asNone, skip }: Lattice,
+  string: readonly (number | undefined)[],
+  first: number,
+  last: number,
+): number {
+  // Of the atoms and labels explained so far.
+  const best = [[0, ...string.map(() => Infinity)]];
+  for (let atom = first; atom <= last; atom++) {
+    const here = best.at(-1)!.map((cost) => cost + skip[atom]!);
+    spans.forEach(([start, end], run) => {
+      if (end !== atom || start < first) return;
+      const before = best[start - first]!;
+      string.forEach((label, index) => {
+        const isNone = label === undefined;
+        const price = isNone ? asNone[run]! : asDigit[run]![label]!;
+        // What is no digit may go on.
+        const way = isNone ? Math.min(before[index]!, before[index + 1]!) : before[index]!;
+        here[index + 1] = Math.min(here[index + 1]!, way + price);
+      });
+    });
+    best.push(here);
+  }
+  return best.at(-1)!.at(-1)!;
 }
 
 /** Choose the digits of a line, given the probabilities of all its candidates. */
 export function choose(line: LineAtoms, judged: readonly Float64Array[]): Choice {
-  const { runs, segments, boxes, height_px } = line;
-  const cut = [0, ...line.cutStrokes, 0].map((strokes) => (strokes * PER_CUT_STROKE) / 2);
-  const values = judged.map((row) => argmax(row.subarray(0, -1)));
-  const costs = runs.map(([first, last], index) => {
-    const row = judged[index]!;
-    const digit = -Math.log(Math.max(row[values[index]!]!, LEAST)) + PER_DIGIT;
-    const none = -Math.log(Math.max(row.at(-1)!, LEAST));
-    // By width, so that one wide run does not cost less than the two that it is made of.
-    const width = segments[index]!.box[2] / height_px;
-    const cuts = cut[first]! + cut[last + 1]!;
-    return Math.min(
-      (digit + cuts) * (0.3 + 0.7 * width),
-      none + NO_DIGIT * Math.max(1, width / DIGIT_WIDTH) + cuts,
-    );
-  });
-  const areas = boxes.map((box) => box[2] * box[3]);
-  const skips = areas.map((area) => SKIP * Math.min(1, 0.1 + (4 * area) / height_px ** 2));
-  const path = bestPath(boxes.length, runs, costs, skips);
+  const { runs, boxes, cutStrokes } = line;
+  const lattice = latticeOf(line, judged);
+  const costs = costsOf(lattice);
+  const path = bestPath(boxes.length, runs, costs, lattice.skip);
   const sharp = (values: readonly number[]): number[] => values.map((value) => SHARPNESS * value);
-  const shares = runShares(boxes.length, runs, sharp(costs), sharp(skips));
+  const shares = runShares(boxes.length, runs, sharp(costs), sharp(lattice.skip));
+  const values = judged.map((row) => argmax(row.subarray(0, -1)));
+  const areas = boxes.map((box) => box[2] * box[3]);
   const area = (first: number, last: number): number =>
     areas.slice(first, Math.max(last + 1, first)).reduce((sum, value) => sum + value, 0);
   const certainty = path.map((chosen) => {
     const [first, last] = runs[chosen]!;
-    if (!cut[first] && !cut[last + 1]) return 1;
+    if (!cutStrokes[first - 1] && !cutStrokes[last]) return 1;
     const alike = runs.map(([start, end], index) => {
       if (values[index] !== values[chosen]) return 0;
       const both = area(Math.max(first, start), Math.min(last, end));
@@ -59,7 +124,7 @@ export function choose(line: LineAtoms, judged: readonly Float64Array[]): Choice
       1,
     );
   });
-  return { runs: path, certainty };
+  return { runs: path, certainty, lattice };
 }
 
 function argmax(values: Float64Array): number {

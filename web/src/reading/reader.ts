@@ -1,6 +1,7 @@
 /** From ink to what is written in it. As Python's `reader.py`. */
 
-import { decide, inCompany, type Output, probabilities, type Rule } from "./decide.ts";
+import { type Mark, readAgain, type Speak } from "./clusters.ts";
+import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
 import { choose } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
@@ -18,6 +19,14 @@ export interface SeenDigit extends Digit {
   readonly ink: Ink;
 }
 
+export interface Options {
+  readonly model?: string;
+  readonly isOneLine?: boolean;
+  readonly areDigits?: boolean;
+  readonly scale?: number;
+  readonly speak?: Speak | undefined;
+}
+
 export interface Look {
   readonly page: Page;
   /** In reading order, as in the page. */
@@ -26,18 +35,19 @@ export interface Look {
 
 /**
  * Read the ink of a page; boxes are in pixels of the ink, times `scale`. `areDigits`: somebody says
- * that these are digits, so that a 1 is not doubted where it stands alone.
+ * that these are digits, so that a 1 is not doubted where it stands alone. `speak` asks the line
+ * reader, where the bundle has one.
  */
 export async function readInk(
   ink: Ink,
   rule: Rule,
   run: Run,
-  { model = "", isOneLine = false, areDigits = false, scale = 1 } = {},
+  { model = "", isOneLine = false, areDigits = false, scale = 1, speak }: Options = {},
 ): Promise<Look> {
   const started = performance.now();
   const { left, top, part } = inked(ink);
   const { rows, note } = rule.rejects
-    ? await readAtoms(part, rule, run, isOneLine)
+    ? await readAtoms(part, rule, run, isOneLine, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
   const place = ([x, y, width, height]: Box): Box =>
     scaled([left + x, top + y, width, height], scale);
@@ -56,7 +66,9 @@ export async function readDigits(inks: readonly Ink[], rule: Rule, run: Run): Pr
   const outputs = await run(inks);
   return inks.map((ink, index) => {
     const box = [0, 0, ink.width, ink.height] as const;
-    if (ink.data.some((value) => value > 0)) return seen({ box, ink }, outputs[index]!, rule, 1);
+    if (ink.data.some((value) => value > 0)) {
+      return seen(markOf({ box, ink }, outputs[index]!, rule), rule);
+    }
     const blank = { value: "", confidence: 0, status: "blank", alternatives: [] } as const;
     return { ...blank, box, ink, probabilities: [], glyph: outputs[index]!.glyph };
   });
@@ -67,21 +79,26 @@ async function readAtoms(
   rule: Rule,
   run: Run,
   isOneLine: boolean,
+  speak: Speak | undefined,
 ): Promise<{ rows: SeenDigit[][]; note: string }> {
   const { lines, note } = findAtoms(ink, isOneLine);
   const outputs = await run(lines.flatMap((line) => line.segments.map((segment) => segment.ink)));
-  let start = 0;
-  const rows = lines.map((line) => {
-    const mine = outputs.slice(start, (start += line.segments.length));
+  let next = 0;
+  const rows: SeenDigit[][] = [];
+  for (const line of lines) {
+    const all = line.segments.map((segment) => markOf(segment, outputs[next++]!, rule));
     const choice = choose(
       line,
-      mine.map((output) => probabilities(output, rule)),
+      all.map((mark) => mark.probabilities),
     );
-    return choice.runs.map((index, place) =>
-      seen(line.segments[index]!, mine[index]!, rule, choice.certainty[place]!),
-    );
-  });
-  return { rows: rows.filter((row) => row.length), note };
+    let marks = choice.runs.map((index, place): Mark => {
+      return { ...all[index]!, certainty: choice.certainty[place]! };
+    });
+    // On a crowded page nothing is read twice, which would take long.
+    if (speak && !note) marks = await readAgain(line, choice, marks, speak, rule.threshold);
+    if (marks.length) rows.push(marks.map((mark) => seen(mark, rule)));
+  }
+  return { rows, note };
 }
 
 async function readSegments(
@@ -91,16 +108,22 @@ async function readSegments(
 ): Promise<{ rows: SeenDigit[][]; note: string }> {
   const outputs = await run(lines.flat().map((segment) => segment.ink));
   let next = 0;
-  const rows = lines.map((line) => line.map((segment) => seen(segment, outputs[next++]!, rule, 1)));
+  const rows = lines.map((line) =>
+    line.map((segment) => seen(markOf(segment, outputs[next++]!, rule), rule)),
+  );
   return { rows, note: "" };
 }
 
-function seen({ box, ink }: Segment, output: Output, rule: Rule, certainty: number): SeenDigit {
-  const judged = probabilities(output, rule).map((value) => value * certainty);
+function markOf({ box, ink }: Segment, output: Output, rule: Rule): Mark {
+  const judged = probabilities(output, rule);
+  return { box, probabilities: judged, certainty: 1, glyph: output.glyph, ink };
+}
+
+function seen({ box, probabilities: judged, certainty, glyph, ink }: Mark, rule: Rule): SeenDigit {
   return {
-    ...decide(output, box, rule, certainty),
-    probabilities: Array.from(judged.subarray(0, -1)),
-    glyph: output.glyph,
+    ...judge(judged, box, rule, certainty),
+    probabilities: Array.from(judged.subarray(0, -1), (value) => value * certainty),
+    glyph,
     ink,
   };
 }

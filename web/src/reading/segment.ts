@@ -7,6 +7,7 @@ import {
   median,
   type Plane,
   plane,
+  roundEven,
   shrink,
   stretch,
 } from "./image.ts";
@@ -42,6 +43,7 @@ const MAX_RUN_WIDTH = 1.5;
 const MAX_RUN_GAP = 0.35;
 const MIN_CUT_HEIGHT = 0.55;
 const CUT_SPACING = 0.12;
+const CLOSE = 0.06; // digits that are nearer than this may be one stroke, or overlap
 const UNCUT_WIDTH = 0.3;
 const CUT_WIDTH = 0.14;
 const MAX_CUTS = 40;
@@ -66,6 +68,21 @@ export interface LineAtoms {
   readonly runs: readonly Run[];
   /** Every run of atoms that could be a digit. */
   readonly segments: readonly Segment[];
+  /** Cut out the atoms from `first` to `last`, both included, as one digit. */
+  readonly segment: (first: number, last: number) => Segment;
+}
+
+/** First and last atom of each stretch in which nothing stands clearly apart. */
+export function clusters({ boxes, height_px }: Pick<LineAtoms, "boxes" | "height_px">): Run[] {
+  const found: Run[] = [];
+  let reach = -Infinity;
+  boxes.forEach(([x, , width], index) => {
+    const before = found.at(-1);
+    if (before && x - reach < CLOSE * height_px) found.splice(-1, 1, [before[0], index]);
+    else found.push([index, index]);
+    reach = Math.max(reach, x + width);
+  });
+  return found;
 }
 
 /** Find the digits of a page by geometry alone. */
@@ -226,16 +243,16 @@ function atomsOf(
     .slice(1)
     .map((atom, index) => (atom.mark === atoms[index]!.mark ? atom.cutStrokes : 0));
   const runs = runsOf(atoms, cutStrokes, height_px);
-  const segments = runs.map(([first, last]) =>
+  const ofAtoms = (first: number, last: number): Segment =>
     segment(
       ink,
       labels,
       around(boxes.slice(first, last + 1)),
       firstLabel + first,
       firstLabel + last,
-    ),
-  );
-  return { boxes, cutStrokes, height_px, runs, segments };
+    );
+  const segments = runs.map(([first, last]) => ofAtoms(first, last));
+  return { boxes, cutStrokes, height_px, runs, segments, segment: ofAtoms };
 }
 
 function runsOf(atoms: readonly Atom[], cutStrokes: readonly number[], height_px: number): Run[] {
@@ -283,8 +300,8 @@ function cut(
   const resize = zoom < 1 ? shrink : stretch;
   const resized = resize(
     crop,
-    Math.max(2, Math.round(width * zoom)),
-    Math.max(2, Math.round(height * zoom)),
+    Math.max(2, roundEven(width * zoom)),
+    Math.max(2, roundEven(height * zoom)),
   );
   const stroke = Math.max(stroke_px * zoom, 1);
   const cuts = seams(resized, {
@@ -359,7 +376,7 @@ function segment(
     }
   }
   const zoom = MAX_CROP_PX / Math.max(width, height);
-  const size = [width, height].map((side) => Math.max(1, Math.round(side * zoom)));
+  const size = [width, height].map((side) => Math.max(1, roundEven(side * zoom)));
   return {
     box: [left, top, width, height],
     ink: zoom < 1 ? shrink(crop, size[0]!, size[1]!) : crop,

@@ -32,8 +32,8 @@ def seen_as(*classes: tuple[int, float]) -> np.ndarray:
     return judged
 
 
-def read(judged: np.ndarray, *labels: int):
-    """Read the line again; the line reader says the labels, and is heard."""
+def read(judged: np.ndarray, *labels: int, nats: float = 30.0):
+    """Read the line again; the line reader says the labels, so many nats before anything else."""
     asked = []
     whole = line()
     runs = [run for run in whole.candidates() if run.first == run.last]
@@ -47,9 +47,9 @@ def read(judged: np.ndarray, *labels: int):
         asked.append(strip)
         num_frames = -(-strip.shape[1] // 2)
         logits = np.zeros((num_frames, 12))
-        logits[:, 0] = 9.0
+        logits[:, 0] = nats
         for frame, label in zip(np.linspace(3, num_frames - 4, len(labels)), labels, strict=True):
-            logits[round(frame), 0], logits[round(frame), label] = 0.0, 9.0
+            logits[round(frame), 0], logits[round(frame), label] = 0.0, nats
         return log_softmax(logits)
 
     return read_again(whole, choice, marks, reader, THRESHOLD), marks, asked
@@ -78,10 +78,26 @@ def test_what_both_say_stays_as_it_was():
     assert found == marks
 
 
-def test_the_cuts_outweigh_an_opinion_that_they_rule_out():
-    """The line reader is 9 nats sure of each digit, and the cuts nearly certain of theirs."""
-    found, marks, _ = read(seen_as((2, 0.989), (6, 0.989), (7, 0.999)), 2 + 1)
-    assert values(found) == values(marks)
+def test_clear_cuts_outweigh_a_weak_opinion():
+    found, marks, asked = read(seen_as((2, 0.989), (6, 0.989), (7, 0.999)), 3 + 1, 6 + 1, nats=3.0)
+    assert len(asked) == 1
+    assert found == marks
+
+
+def test_what_was_left_out_is_asked_about_too():
+    """Two pieces that the lattice would rather leave out than take for anything."""
+    judged = np.zeros((3, 11), np.float32)
+    judged[:2, :10] = 0.1
+    judged[2, 7] = 1.0
+    found, _, asked = read(judged, 4 + 1)
+    assert len(asked) == 1
+    assert values(found) == [4, 7]
+
+
+def test_that_there_is_nothing_may_be_the_answer():
+    found, _, _ = read(seen_as((NONE, 0.6), (NONE, 0.6), (7, 0.999)), nats=30.0)
+    assert values(found)[-1] == 7
+    assert all(mark.probabilities.shape == (11,) for mark in found)
 
 
 def test_a_digit_more_may_be_found():

@@ -201,7 +201,7 @@ def serve_bare(name: str, port: int) -> None:
 
     from inkdigits.bundle import Bundle
 
-    session = onnxruntime.InferenceSession(Bundle.open()._graph, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(Bundle.open().graph, providers=["CPUExecutionProvider"])
     app = FastAPI()
 
     def read(content: bytes) -> dict[str, object]:

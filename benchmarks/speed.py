@@ -59,7 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
-        write_bytes(graph, Bundle.open()._graph)
+        write_bytes(graph, Bundle.open().graph)
         cold(graph, arguments.run, arguments.rounds)
         warm(graph, arguments.data)
     if arguments.record:

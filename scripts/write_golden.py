@@ -142,7 +142,7 @@ def main() -> None:
         save(out / f"{name}.png", drawing)
         save(out / f"{name}-glyphs.png", sheet(glyphs))
     document = {
-        "model": reader.bundle.manifest["members"]["model.onnx"],
+        "members": reader.bundle.manifest["members"],
         "digits": [
             {**facts(digit), "label": int(label)}
             for digit, label in zip(digits, labels, strict=True)

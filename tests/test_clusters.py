@@ -9,7 +9,6 @@ from inkdigits.lattice import choose
 from inkdigits.reading import Box
 from inkdigits.strings import log_softmax
 
-THRESHOLD = 0.99
 NONE = 10
 
 
@@ -52,36 +51,43 @@ def read(judged: np.ndarray, *labels: int, nats: float = 30.0):
             logits[round(frame), 0], logits[round(frame), label] = 0.0, nats
         return log_softmax(logits)
 
-    return read_again(whole, choice, marks, reader, THRESHOLD), marks, asked
+    return read_again(whole, choice, marks, reader), marks, asked
 
 
 def values(marks: list[Mark]) -> list[int]:
     return [int(mark.probabilities.argmax()) for mark in marks]
 
 
-def test_where_there_is_no_doubt_nobody_is_asked():
-    found, marks, asked = read(seen_as((2, 0.999), (6, 0.999), (7, 0.999)), 9 + 1, 9 + 1)
-    assert found == marks
-    assert asked == []
-
-
-def test_only_what_is_doubted_is_asked_about():
+def test_about_a_clear_digit_that_stands_apart_nobody_is_asked():
     found, marks, asked = read(seen_as((2, 0.6), (6, 0.999), (7, 0.999)), 3 + 1, 6 + 1)
-    assert len(asked) == 1
+    assert len(asked) == 1  # about the two that touch
     assert values(found) == [3, 6, 7]
     assert found[2] == marks[2]
 
 
-def test_what_both_say_stays_as_it_was():
-    found, marks, asked = read(seen_as((2, 0.6), (6, 0.9), (7, 0.999)), 2 + 1, 6 + 1)
-    assert len(asked) == 1
-    assert found == marks
+def test_two_witnesses_are_surer_than_one():
+    found, marks, _ = read(seen_as((2, 0.7), (6, 0.9), (7, 0.999)), 2 + 1, 6 + 1)
+    assert values(found) == values(marks) == [2, 6, 7]
+    assert [bool(mark.probabilities.max() > 0.99) for mark in found] == [True] * 3
+    assert not any(mark.is_doubted for mark in found)
+    assert all(mark.probabilities.sum() == pytest.approx(1, abs=1e-3) for mark in found)
+
+
+def test_what_only_the_line_reader_sees_is_doubted():
+    found, _, _ = read(seen_as((2, 0.6), (6, 0.7), (7, 0.999)), 3 + 1, 5 + 1)
+    assert [mark.is_doubted for mark in found] == [True, True, False]
+
+
+def test_clear_digits_that_the_line_reader_does_not_see_stay_and_are_doubted():
+    found, marks, _ = read(seen_as((2, 0.999), (6, 0.999), (7, 0.999)), 9 + 1)
+    assert values(found) == values(marks) == [2, 6, 7]
+    assert [mark.is_doubted for mark in found] == [True, True, False]
 
 
 def test_clear_cuts_outweigh_a_weak_opinion():
     found, marks, asked = read(seen_as((2, 0.989), (6, 0.989), (7, 0.999)), 3 + 1, 6 + 1, nats=3.0)
     assert len(asked) == 1
-    assert found == marks
+    assert values(found) == values(marks)
 
 
 def test_what_was_left_out_is_asked_about_too():

@@ -9,6 +9,7 @@ alone.
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from functools import cached_property
@@ -134,10 +135,14 @@ class Bundle:
             BundleError: the manifest does not say.
         """
         try:
-            return float(self.manifest["lines"]["calibration"]["temperature"])
+            temperature = float(self.manifest["lines"]["calibration"]["temperature"])
+            if not 0 < temperature < math.inf:
+                raise ValueError(f"it is {temperature}")
+            return temperature
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"The manifest of {self.name!r} has no temperature of its line reader. {_ADVICE}"
+                f"The line reader of {self.name!r} has no temperature that can be used ({error}). "
+                f"{_ADVICE}"
             ) from error
 
     @cached_property
@@ -150,11 +155,14 @@ class Bundle:
         if self.lines is None:
             raise BundleError(f"The bundle {self.name!r} has no line reader. {_ADVICE}")
         session = self._started(self.lines)
-        shape = session.get_outputs()[0].shape
-        if shape[-1] != len(self.classes) + 2:
+        given = [value.shape for value in session.get_inputs()]
+        shapes = [value.shape for value in session.get_outputs()]
+        is_one = len(given) == len(shapes) == 1 and len(given[0]) == len(shapes[0]) == 3
+        if not is_one or given[0][1] != 32 or shapes[0][2] != len(self.classes) + 2:
             raise BundleError(
-                f"The line reader of {self.name!r} gives {shape}. Expected logits of "
-                f"{len(self.classes)} classes, of blank and of no digit. {_ADVICE}"
+                f"The line reader of {self.name!r} takes {given} and gives {shapes}. Expected "
+                f"strips of 32 rows, and logits of {len(self.classes)} classes, of blank and of no "
+                f"digit. {_ADVICE}"
             )
         return session
 

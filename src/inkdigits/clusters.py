@@ -1,12 +1,13 @@
 """A second look at digits that touch: a stretch of a line read at once, without cutting it apart.
 
-Where the lattice is not sure of what stands close together, the line reader is asked. What it
-says is weighed against what the cuts say, string against string: strokes that overlap cannot be
-parted by any cut, and where they can be, a cut digit is seen better than one in a crowd.
+The line reader is asked about what stands close together, and about what the lattice is not sure
+of. What it says is weighed against what the cuts say, string against string: strokes that overlap
+cannot be parted by any cut, and where they can be, a cut digit is seen better than one in a crowd.
+Two witnesses who say the same are surer than one; where they differ, a person should look.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -15,15 +16,18 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.segment import LineAtoms
-from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
+from inkdigits.imaging.strips import FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, Strip, as_strip
 from inkdigits.lattice import Choice
 from inkdigits.reading import Box
 from inkdigits.strings import Labels, likely, log_probability, where
 
-FRAME_PX = 2  # of the strip, from one of the line reader's frames to the next
 _GLYPH_PX = 28
 _NUM_STRINGS = 8
+_STROKE = 0.3  # what is fainter does not count for a box
 _SMALLEST = 0.4  # of a digit's height: what is lower, and was left out, stays so
+_CLEAR = 0.95  # whatever the dial says: it must not change what is read
+_AGREED = 0.99  # the share of a string that both say, from which on it confirms the digits
+_UNHEARD = -2.0  # nats: a string that is less probable to the line reader is doubted
 _MOST_COST = 12.0  # nats: more than this, the cuts cannot speak against a string
 
 
@@ -36,16 +40,19 @@ class Mark:
         probabilities: (classes + 1,) float32, the last of which is "no digit".
         certainty: from 0 to 1, how sure it is that this is one piece.
         glyph: (28, 28) float32, what was looked at.
+        is_doubted: the line reader sees something else than the cuts, so it is never sure.
     """
 
     box: Box
     probabilities: NDArray[np.float32]
     certainty: float
     glyph: NDArray[np.float32]
+    is_doubted: bool = False
 
-    def is_sure(self, threshold: float) -> bool:
-        """Whether it is one certain digit."""
-        return bool(self.probabilities[:-1].max() * self.certainty >= threshold)
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is so surely one digit that nobody else has to be asked."""
+        return bool(self.probabilities[:-1].max() * self.certainty >= _CLEAR)
 
 
 def read_again(
@@ -53,19 +60,18 @@ def read_again(
     choice: Choice,
     marks: Sequence[Mark],
     read: Callable[[Ink], NDArray[np.float64]],
-    threshold: float,
 ) -> list[Mark]:
-    """Ask the line reader where the cuts leave doubt.
+    """Ask the line reader about what stands close together, and where the cuts leave doubt.
 
     Args:
         line: the atoms.
         choice: the runs that were chosen of them.
         marks: one for each of these runs.
         read: strip (32, W) → (frames, classes + 2) log-probabilities.
-        threshold: the probability of a digit that is sure.
 
     Returns:
-        The marks of the line, left to right; those that nobody doubts are the same.
+        The marks of the line, left to right. Digits that both see may be surer than before, and
+        what they differ in is doubted.
     """
     spans = [choice.lattice.spans[run] for run in choice.runs]
     result: list[Mark] = []
@@ -74,7 +80,8 @@ def read_again(
         before = [marks[index] for index in inside]
         box = Box.around(line.boxes[first : last + 1])
         is_speck = not before and box.height < _SMALLEST * line.height_px
-        if is_speck or (before and all(mark.is_sure(threshold) for mark in before)):
+        is_clear = first == last and bool(before) and before[0].is_clear
+        if is_speck or is_clear:
             result += before
         else:
             result += _judged(line, choice, before, first, last, read)
@@ -100,29 +107,54 @@ def _judged(
     last: int,
     read: Callable[[Ink], NDArray[np.float64]],
 ) -> list[Mark]:
-    segment = line.segment(first, last)
+    segment = line.segment(first, last, MAX_WIDTH_PX)
     zoom = segment.ink.shape[1] / segment.box.width
-    strip, scale = as_strip(segment.ink, line.height_px * zoom)
-    if strip.shape[1] > MAX_WIDTH_PX:
+    strip = as_strip(segment.ink, line.height_px * zoom)
+    if strip.ink.shape[1] > MAX_WIDTH_PX:
         return before
-    spoken = read(strip)
+    spoken = read(strip.ink)
     num_classes = spoken.shape[1] - 2
     known = _labels(before, num_classes)
     strings = list(dict.fromkeys([known, *likely(spoken, _NUM_STRINGS)]))
-    scores = np.array(
-        [
-            log_probability(spoken, string)
-            - min(_cost(choice, string, num_classes, first, last), _MOST_COST)
-            for string in strings
-        ]
-    )
+    said = np.array([log_probability(spoken, string) for string in strings])
+    scores = said - _against(strings, num_classes, choice, first, last)
     shares = np.exp(scores - np.logaddexp.reduce(scores))
     best = int(scores.argmax())
+    if before and all(mark.is_clear for mark in before):
+        is_doubted = bool(said[0] < _UNHEARD)
+        return [replace(mark, is_doubted=is_doubted) for mark in before]
     if strings[best] == known:
-        return before
+        share = float(shares[best])
+        return [_confirmed(mark, share) for mark in before] if share >= _AGREED else before
     if not strings[best]:
-        return []
-    return _placed(strings, shares, best, spoken, segment.box, strip, scale * zoom)
+        return [replace(mark, is_doubted=True) for mark in before]
+    return _placed(strings, shares, best, spoken, segment.box, strip)
+
+
+def _against(
+    strings: Sequence[Labels], num_classes: int, choice: Choice, first: int, last: int
+) -> NDArray[np.float64]:
+    """(strings,) nats: what the cuts say against each, compared with the one that suits them best.
+
+    A label that is no class stands for what is no digit.
+    """
+    costs = []
+    for string in strings:
+        classes = [None if label > num_classes else label - 1 for label in string]
+        costs.append(choice.lattice.cost_of(classes, first, last))
+    return np.minimum(np.array(costs) - min(costs), _MOST_COST)
+
+
+def _confirmed(mark: Mark, share: float) -> Mark:
+    """A digit that the line reader sees too is as sure as their string, if it was not surer."""
+    index = int(mark.probabilities.argmax())
+    own = float(mark.probabilities[index])
+    if index == len(mark.probabilities) - 1 or own * mark.certainty >= share:
+        return mark
+    rest = (1 - share) / max(1 - own, 1e-6)
+    probabilities = (mark.probabilities * rest).astype(np.float32)
+    probabilities[index] = share
+    return replace(mark, probabilities=probabilities, certainty=1.0)
 
 
 def _labels(marks: Sequence[Mark], num_classes: int) -> Labels:
@@ -135,56 +167,46 @@ def _labels(marks: Sequence[Mark], num_classes: int) -> Labels:
     return tuple(labels)
 
 
-def _cost(choice: Choice, string: Labels, num_classes: int, first: int, last: int) -> float:
-    classes = [None if label > num_classes else label - 1 for label in string]
-    return choice.lattice.cost_of(classes, first, last)
-
-
 def _placed(
     strings: list[Labels],
     shares: NDArray[np.float64],
     best: int,
     spoken: NDArray[np.float64],
     box: Box,
-    strip: Ink,
-    scale: float,
+    strip: Strip,
 ) -> list[Mark]:
     """The marks of the best string; a rival of the same length speaks for other digits."""
     string = strings[best]
     num_classes = spoken.shape[1] - 2
     middle = [(frame + 0.5) * FRAME_PX for frame in where(spoken, string)]  # px of the strip
-    edges = [0.0, *((left + right) / 2 for left, right in pairwise(middle)), float(strip.shape[1])]
+    edges = [
+        0.0,
+        *((left + right) / 2 for left, right in pairwise(middle)),
+        float(strip.ink.shape[1]),
+    ]
     marks = []
     for index, (left, right) in enumerate(pairwise(edges)):
         of = np.zeros(num_classes + 1, np.float32)
         for other, share in zip(strings, shares.tolist(), strict=True):
             if len(other) == len(string):
                 of[other[index] - 1] += share
-        marks.append(
-            Mark(_box(box, strip, left, right, scale), of, 1.0, _glyph(strip, middle[index]))
-        )
+        place, glyph = _box(box, strip, left, right), _glyph(strip.ink, middle[index])
+        marks.append(Mark(place, of, 1.0, glyph, is_doubted=True))
     return marks
 
 
-def _box(box: Box, strip: Ink, left: float, right: float, scale: float) -> Box:
-    """Around the ink between two columns of the strip, in pixels of the ink."""
+def _box(box: Box, strip: Strip, left: float, right: float) -> Box:
+    """Around the ink between two columns of the strip, in pixels of the page's ink."""
     start, end = int(left), max(int(np.ceil(right)), int(left) + 1)
-    part = strip[:, start:end] > 0.3
+    part = strip.ink[:, start:end] > _STROKE
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     if not len(rows):
-        rows, columns = np.array([0, len(strip) - 1]), np.array([0, end - start - 1])
-    top = (len(strip) - round(box.height * scale)) // 2
-    x0 = (start + columns[0] - MARGIN_PX) / scale
-    x1 = (start + columns[-1] + 1 - MARGIN_PX) / scale
-    y0, y1 = (rows[0] - top) / scale, (rows[-1] + 1 - top) / scale
-    x0, x1 = (float(np.clip(x, 0, box.width)) for x in (x0, x1))
-    y0, y1 = (float(np.clip(y, 0, box.height)) for y in (y0, y1))
-    return Box(
-        box.x + round(x0),
-        box.y + round(y0),
-        max(1, round(x1) - round(x0)),
-        max(1, round(y1) - round(y0)),
-    )
+        rows, columns = np.array([0, len(part) - 1]), np.array([0, part.shape[1] - 1])
+    x = (start + columns[[0, -1]] + [0, 1] - MARGIN_PX) * box.width / strip.num_columns
+    y = (rows[[0, -1]] + [0, 1] - strip.top) * box.height / strip.num_rows
+    x0, x1 = np.rint(x.clip(0, box.width)).astype(int).tolist()
+    y0, y1 = np.rint(y.clip(0, box.height)).astype(int).tolist()
+    return Box(box.x + x0, box.y + y0, max(1, x1 - x0), max(1, y1 - y0))
 
 
 def _glyph(strip: Ink, middle: float) -> NDArray[np.float32]:

@@ -110,6 +110,7 @@ def judge(
     is_blank: NDArray[np.bool_],
     rule: Rule,
     certainty: NDArray[np.float64] | None = None,
+    is_doubted: NDArray[np.bool_] | None = None,
 ) -> list[Digit]:
     """Judge each of n pieces of ink.
 
@@ -120,6 +121,7 @@ def judge(
         rule: temperature, threshold and classes.
         certainty: (n,) from 0 to 1, how sure it is that each piece is one digit and not a part of
             one, or two; None where there is no doubt. It lowers the confidence.
+        is_doubted: (n,) true for what is never ok, however high its confidence; None for nothing.
 
     Returns:
         n digits, in the same order.
@@ -130,21 +132,24 @@ def judge(
     best = of_digits.argmax(axis=1)
     two_best = np.partition(of_digits, -2, axis=1)[:, -2:].sum(axis=1)
     is_rejected = of_none > 0.5 if rule.rejects else two_best < _MIN_PAIR
+    is_sure = of_digits.max(axis=1, initial=0).astype(np.float64) >= rule.threshold
+    if is_doubted is not None:
+        is_sure &= ~is_doubted
     digits = []
-    for row, index, box, blank, rejected in zip(
+    for row, index, box, blank, rejected, sure in zip(
         of_digits.tolist(),
         best.tolist(),
         boxes,
         is_blank.tolist(),
         is_rejected.tolist(),
+        is_sure.tolist(),
         strict=True,
     ):
         if blank:
             digits.append(Digit("", 0.0, Status.BLANK, box, (), rule.classes))
             continue
         confidence = row[index]
-        is_sure = confidence >= rule.threshold
-        status = Status.REJECT if rejected else Status.OK if is_sure else Status.REVIEW
+        status = Status.REJECT if rejected else Status.OK if sure else Status.REVIEW
         digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
     return digits
 

@@ -149,6 +149,7 @@ def add_lines(
     """
     check_name("bundle", path)
     try:
+        model(strips[0][None])  # Keras exports only a model that was called
         with tempfile.TemporaryDirectory() as folder, _quiet():
             graph = Path(folder) / "lines.onnx"
             _write_graph(model, graph, ("n", "frames", "width"))

@@ -21,6 +21,7 @@ from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax
 
 _BATCH = 256
+_MOST_READ_TWICE = 600  # marks of a page
 _BATCH_PX = 4_000_000  # pixels of all crops in one call of the graph
 
 
@@ -62,6 +63,8 @@ class Reader:
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         self.rule = Rule.of(self.bundle.manifest, max_error)
+        if self.bundle.has_lines:
+            self._lines_temperature = self.bundle.lines_temperature  # wrong ones are found now
 
     def read(
         self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
@@ -155,6 +158,7 @@ class Reader:
                 np.zeros(len(marks), bool),
                 self.rule,
                 np.array([mark.certainty for mark in marks]),
+                np.array([mark.is_doubted for mark in marks], bool),
             )
         )
         by_line = [[next(digits) for _ in row] for row in lines]
@@ -182,28 +186,30 @@ class Reader:
     def _chosen(self, lines: list[LineAtoms], *, is_crowded: bool) -> list[list[Mark]]:
         """Let the networks themselves say where each digit ends; lines without one are left out.
 
-        On a crowded page nothing is read twice, which would take long.
+        On a page with more marks than anybody writes digits, none is read twice.
         """
         runs = [line.candidates() for line in lines]
         marks = self._marks([run.segment for row in runs for run in row])
         judged = np.array([mark.probabilities for mark in marks], np.float32)
-        judged = judged.reshape(len(marks), len(self.bundle.classes) + 1)
+        choices = choose(lines, runs, judged.reshape(len(marks), len(self.bundle.classes) + 1))
+        num_marks = sum(len(choice.runs) for choice in choices)
+        is_read_twice = self.bundle.has_lines and not is_crowded and num_marks <= _MOST_READ_TWICE
         found, start = [], 0
-        for line, row, choice in zip(lines, runs, choose(lines, runs, judged), strict=True):
+        for line, row, choice in zip(lines, runs, choices, strict=True):
             chosen = [
                 replace(marks[start + index], certainty=certainty)
                 for index, certainty in zip(choice.runs, choice.certainty.tolist(), strict=True)
             ]
             start += len(row)
-            if self.bundle.has_lines and not is_crowded:
-                chosen = read_again(line, choice, chosen, self._spoken, self.rule.threshold)
+            if is_read_twice:
+                chosen = read_again(line, choice, chosen, self._spoken)
             if chosen:
                 found.append(chosen)
         return found
 
     def _spoken(self, strip: NDArray[np.float32]) -> NDArray[np.float64]:
         """What the line reader says of a strip: (frames, labels) log-probabilities."""
-        return log_softmax(self.bundle.run_strip(strip), self.bundle.lines_temperature)
+        return log_softmax(self.bundle.run_strip(strip), self._lines_temperature)
 
     def read_digits(self, images: NDArray[Any] | Iterable[Source]) -> list[Digit]:
         """Read many pictures of one digit each.

@@ -90,7 +90,7 @@ def log_probability(log_probabilities: NDArray[np.float64], string: Sequence[int
     forth = np.full(len(states), -np.inf)
     forth[:2] = log_probabilities[0, states[:2]]
     for frame in log_probabilities[1:]:
-        forth = _stepped(forth, can_skip, np.logaddexp) + frame[states]
+        forth = np.logaddexp.reduce(_shifted(forth, can_skip)) + frame[states]
     return float(np.logaddexp.reduce(forth[-2:]))
 
 
@@ -135,10 +135,3 @@ def _shifted(
     before = np.concatenate([[-np.inf], values[:-1]])
     skipped = np.concatenate([[-np.inf, -np.inf], values[:-2]])[: len(values)]
     return values, before, np.where(can_skip, skipped, -np.inf)
-
-
-def _stepped(
-    values: NDArray[np.float64], can_skip: NDArray[np.bool_], add: np.ufunc
-) -> NDArray[np.float64]:
-    stay, before, skipped = _shifted(values, can_skip)
-    return np.asarray(add(add(stay, before), skipped))

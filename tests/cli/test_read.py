@@ -82,7 +82,7 @@ class TestText:
         write_bundle(
             mine,
             name="doubtful",
-            graph=shipped._graph,
+            graph=shipped.graph,
             classes=shipped.classes,
             calibration=shipped.manifest["calibration"] | {"dial": [amid]},
             training={},

@@ -8,7 +8,9 @@ from inkdigits.bundle import Bundle
 from inkdigits.config import AugmentConfig, Config
 from inkdigits.errors import BundleError, ConfigError, ExportError, RunError
 from inkdigits.export import add_lines
-from inkdigits.models.lines import BLANK, FRAME_PX, MAX_MARKS, NO_DIGIT, NOBODY
+from inkdigits.imaging.strips import FRAME_PX
+from inkdigits.models.lines import MAX_MARKS, NOBODY
+from inkdigits.strings import BLANK
 from inkdigits.synthesis import synthetic_digits
 from inkdigits.training.lines import (
     StripBatches,
@@ -16,6 +18,7 @@ from inkdigits.training.lines import (
     fit_lines,
     frame_labels,
     held_strips,
+    mean_loss,
     string_of,
 )
 from inkdigits.training.run import Run
@@ -59,7 +62,7 @@ class TestTargets:
 
     def test_what_is_no_digit_is_one_label_however_much_it_is(self):
         found = marks((10, 0, 10), (10, 11, 20), (4, 22, 30), (10, 31, 40))
-        assert string_of(found) == [NO_DIGIT, 5, NO_DIGIT]
+        assert string_of(found) == [11, 5, 11]
 
     def test_from_left_to_right_whatever_their_order(self):
         assert string_of(marks((2, 20, 30), (1, 0, 10))) == [2, 3]
@@ -175,9 +178,21 @@ class TestErrors:
 
     @pytest.mark.parametrize("change", [{"members": 3}, {"teacher": "runs/other"}])
     def test_what_it_does_not_have(self, config, tmp_path, change):
-        with pytest.raises(ConfigError, match="no teacher and no ensemble"):
+        with pytest.raises(ConfigError, match="learns alone"):
             fit_lines(config.replace(train=change), tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+    def test_a_training_that_diverged_is_seen(self):
+        """Numbers that are none must not look like a loss of 0."""
+        broken = np.full((10, 12), np.nan, np.float32)
+        assert np.isnan(mean_loss([broken, np.zeros((10, 12), np.float32)], [[1], [2]]))
+
+    def test_damaged_strips(self, config, run, tmp_path):
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / "strips-validation.npz").write_bytes(b"PK no zip")
+        with pytest.raises(RunError, match=r"strips-validation\.npz is missing or damaged"):
+            held_strips(Run(folder))
 
     def test_a_run_of_something_else(self, trained):
         with pytest.raises(RunError, match=r"a run of mlp.*configs/lines\.toml"):

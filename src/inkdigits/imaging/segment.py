@@ -109,12 +109,14 @@ class LineAtoms:
         """Around the line."""
         return Box.around(self.boxes)
 
-    def segment(self, first: int, last: int) -> Segment:
-        """Cut out the atoms from ``first`` to ``last``, both included, as one digit."""
+    def segment(self, first: int, last: int, max_px: int = _MAX_CROP_PX) -> Segment:
+        """Cut out the atoms from ``first`` to ``last``, both included, as one digit.
+
+        Its ink is stored smaller if a side is above ``max_px``.
+        """
         box = Box.around(self.boxes[first : last + 1])
-        return _segment(
-            self._ink, self._labels, box, self._first_label + first, self._first_label + last
-        )
+        first_label, last_label = self._first_label + first, self._first_label + last
+        return _segment(self._ink, self._labels, box, first_label, last_label, max_px)
 
     def clusters(self) -> list[tuple[int, int]]:
         """First and last atom of each stretch in which nothing stands clearly apart."""
@@ -382,7 +384,9 @@ def _cut(
     return atoms
 
 
-def _segment(ink: Ink, labels: Labels, box: Box, first: int, last: int) -> Segment:
+def _segment(
+    ink: Ink, labels: Labels, box: Box, first: int, last: int, max_px: int = _MAX_CROP_PX
+) -> Segment:
     """Cut out a digit with its soft edges, without its neighbours, at full strength."""
     top, left = max(0, box.y - 1), max(0, box.x - 1)
     bottom, right = min(ink.shape[0], box.bottom + 1), min(ink.shape[1], box.right + 1)
@@ -393,7 +397,7 @@ def _segment(ink: Ink, labels: Labels, box: Box, first: int, last: int) -> Segme
     strokes = np.sort(crop[own])
     strength = strokes[int(0.9 * len(strokes))]
     full = np.minimum(crop / strength, 1).astype(np.float32)
-    zoom = _MAX_CROP_PX / max(full.shape)
+    zoom = max_px / max(full.shape)
     if zoom < 1:
         size = max(1, round(full.shape[1] * zoom)), max(1, round(full.shape[0] * zoom))
         full = cv2.resize(full, size, interpolation=cv2.INTER_AREA)

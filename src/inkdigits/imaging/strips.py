@@ -4,19 +4,38 @@ Digits that cannot be parted by a cut, because they overlap, are read together, 
 to be parted.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
 
 STRIP_HEIGHT_PX = 32
 DIGIT_HEIGHT_PX = 22  # of a typical digit in a strip
-MARGIN_PX = 4  # of paper at either side
+MARGIN_PX = 4  # of paper on the left, and at least so much on the right
+WIDTH_STEP_PX = 16  # a strip is as many of these wide
 MAX_WIDTH_PX = 384  # longer ones are no run of digits that touch
+FRAME_PX = 2  # from one frame of the line reader to the next
 
 
-def as_strip(ink: Ink, digit_px: float) -> tuple[Ink, float]:
+class Strip(NamedTuple):
+    """Ink, fitted into a strip.
+
+    Attributes:
+        ink: (32, W) float32 in [0, 1].
+        top: the row that the ink begins in.
+        num_rows: how many rows it has here.
+        num_columns: how many columns it has here; the first comes after the margin.
+    """
+
+    ink: Ink
+    top: int
+    num_rows: int
+    num_columns: int
+
+
+def as_strip(ink: Ink, digit_px: float) -> Strip:
     """Fit ink into a strip: a typical digit becomes 22 px high, or less where that is too high.
 
     Args:
@@ -24,24 +43,15 @@ def as_strip(ink: Ink, digit_px: float) -> tuple[Ink, float]:
         digit_px: height of a typical digit in pixels of the ink.
 
     Returns:
-        (32, w') float32, the ink in the middle of its height, with a margin of 4 px at either
-        side; and how many pixels of the strip one of the ink makes.
+        The strip, with the ink in the middle of its height, 4 px from the left.
     """
     scale = min(DIGIT_HEIGHT_PX / digit_px, (STRIP_HEIGHT_PX - 2) / ink.shape[0])
     height = min(max(1, round(ink.shape[0] * scale)), STRIP_HEIGHT_PX)
     width = max(1, round(ink.shape[1] * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    strip = np.zeros((STRIP_HEIGHT_PX, width + 2 * MARGIN_PX), np.float32)
+    steps = -(-(width + 2 * MARGIN_PX) // WIDTH_STEP_PX)
+    strip = np.zeros((STRIP_HEIGHT_PX, steps * WIDTH_STEP_PX), np.float32)
     top = (STRIP_HEIGHT_PX - height) // 2
     small = cv2.resize(ink, (width, height), interpolation=way)
     strip[top : top + height, MARGIN_PX : MARGIN_PX + width] = small
-    return strip, width / ink.shape[1]
-
-
-def stacked(strips: list[Ink]) -> NDArray[np.float32]:
-    """Strips of different widths → (n, 32, widest), with paper on the right."""
-    widest = max(strip.shape[1] for strip in strips)
-    stack = np.zeros((len(strips), STRIP_HEIGHT_PX, widest), np.float32)
-    for row, strip in zip(stack, strips, strict=True):
-        row[:, : strip.shape[1]] = strip
-    return stack
+    return Strip(strip, top, height, width)

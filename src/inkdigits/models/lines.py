@@ -9,11 +9,10 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from inkdigits.imaging.strips import STRIP_HEIGHT_PX
+from inkdigits.imaging.strips import FRAME_PX, STRIP_HEIGHT_PX
 from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.strings import BLANK
 
-FRAME_PX = 2  # of the strip, from one frame to the next
-BLANK, NO_DIGIT = 0, NUM_CLASSES + 1  # a digit's label is its value + 1
 NUM_LABELS = NUM_CLASSES + 2
 MAX_MARKS = 20  # in one strip to learn from
 NOBODY = -1  # a frame that may say what it likes; the end of a string
@@ -23,8 +22,8 @@ def build_line_reader() -> keras.Model:
     """Build the network with fresh weights.
 
     Returns:
-        A model from strips (n, 32, W) float32, 1 is ink, to logits (n, ceil(W / 2), 12): blank,
-        0 to 9, no digit.
+        A model from strips (n, 32, W) float32, 1 is ink, to logits (n, W / 2, 12): blank, 0 to 9,
+        no digit.
 
     Source: Graves et al. 2006, "Connectionist temporal classification"; the convolutions are
     residual blocks (He et al. 2016) that halve the height and keep the length.

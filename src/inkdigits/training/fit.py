@@ -138,7 +138,7 @@ class _Epochs(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._started = time.perf_counter()
         self._batches.set_epoch(epoch)
-        _reseed(self.model, self._config.seed, epoch)
+        reseed(self.model, self._config.seed, epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too
@@ -278,7 +278,7 @@ def _is_over(train: TrainConfig, run: Run) -> bool:
     )
 
 
-def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
+def reseed(model: keras.Model, seed: int, epoch: int) -> None:
     """Let every random layer draw what follows from seed and epoch, and nothing else."""
     for number, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)

@@ -6,7 +6,8 @@ take minutes to make.
 
 import math
 import time
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,26 @@ from inkdigits import data
 from inkdigits.config import AugmentConfig, Config
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError, RunError
-from inkdigits.imaging.strips import MAX_WIDTH_PX, STRIP_HEIGHT_PX
+from inkdigits.imaging.strips import FRAME_PX, MAX_WIDTH_PX, STRIP_HEIGHT_PX, WIDTH_STEP_PX
 from inkdigits.models import LINE_READER
 from inkdigits.models.lines import (
-    BLANK,
-    FRAME_PX,
     MAX_MARKS,
-    NO_DIGIT,
     NOBODY,
     StringLoss,
     build_line_reader,
     frame_accuracy,
 )
-from inkdigits.strings import greedy, log_probability, log_softmax
+from inkdigits.strings import BLANK, greedy, log_probability, log_softmax
+from inkdigits.synthesis.strips import NO_DIGIT
 from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import save_curves
-from inkdigits.training.fit import averaged_weights, continued, optimizer
+from inkdigits.training.fit import averaged_weights, continued, optimizer, reseed
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.strips import Strips, make_strips
 
 _MAX_TRAIN_PX = 80  # longer strips teach nothing else, and take most of the time
-_WIDTH_STEP_PX = 16  # batches have few widths, so that memory is used again
 _POOL = 16  # batches that are sorted by width together
 _CORE, _SIDE = 0.15, 0.35  # shares of a digit's width that must say it, and that may
-_STEPS_PER_EXECUTION = 4
 
 
 def fit_lines(
@@ -52,6 +49,7 @@ def fit_lines(
     data_dir: Path | None = None,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    say: Callable[[str], None] = lambda text: None,
 ) -> Run:
     """Train the line reader.
 
@@ -61,6 +59,7 @@ def fit_lines(
         data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
         resume: go on with the run in ``folder`` after its last whole epoch.
         callbacks: of Keras, for progress.
+        say: is told how far the strips are, which take minutes.
 
     Returns:
         The finished run.
@@ -74,11 +73,14 @@ def fit_lines(
             "data.strips is 0, but the line reader learns from strips; try data.strips=100000."
         )
     if train.teacher or train.members > 1:
-        raise ConfigError("The line reader has no teacher and no ensemble; leave them out.")
+        raise ConfigError(
+            f"train.teacher is {train.teacher!r} and train.members {train.members}, but the line "
+            "reader learns alone; leave them out."
+        )
     run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
-    whole_set, others, note = _strips(config, whole, run)
+    whole_set, others, note = _strips(config, whole, run, say)
     train_strips = _short(whole_set)
     run.write_json(
         "environment.json",
@@ -95,8 +97,7 @@ def fit_lines(
         model.compile(
             optimizer=optimizer(train, len(batches) * train.epochs),
             loss=StringLoss(),
-            metrics=[frame_accuracy],
-            steps_per_execution=_STEPS_PER_EXECUTION,
+            metrics=[keras.metrics.MeanMetricWrapper(frame_accuracy, name="accuracy")],
             jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
         )
         model.optimizer.build(model.trainable_variables)
@@ -104,14 +105,8 @@ def fit_lines(
     first_epoch = int(model.optimizer.iterations) // len(batches)
     run.write_history(run.history()[:first_epoch])
     if first_epoch < train.epochs:
-        model.fit(
-            batches,
-            initial_epoch=first_epoch,
-            epochs=train.epochs,
-            shuffle=False,
-            callbacks=[_Epochs(run, batches, held), *callbacks],
-            verbose=0,
-        )
+        epochs = _Epochs(run, train.seed, batches, held)
+        _train(model, batches, first_epoch, train.epochs, [epochs, *callbacks])
     _finish(run, held, note)
     return run
 
@@ -140,24 +135,23 @@ def describe_lines(run: Run) -> dict[str, Any]:
 
 def held_strips(run: Run, count: int = 100) -> list[NDArray[np.float32]]:
     """Some of the strips that a run was validated on, (32, W) float32 each."""
-    strips = Strips.load(run.folder / "strips-validation.npz")
+    strips = _loaded(run.folder / "strips-validation.npz")
     return [as_ink(strip) for strip in strips.pixels[:count]]
 
 
-class StripBatches(keras.utils.PyDataset):
+class StripBatches:
     """Batches of (strips, targets), of like widths, in an order that follows from seed and epoch.
 
     Args:
         strips: what to learn from.
         batch_size: strips a step; the last batch may be smaller.
         seed: of order and augmentation.
-        augment: how far each strip is changed; None leaves them, and their order, as they are.
+        augment: how far each strip is changed; None leaves them as they are.
     """
 
     def __init__(
         self, strips: Strips, batch_size: int, seed: int, augment: AugmentConfig | None = None
     ) -> None:
-        super().__init__()
         self.strips, self._batch_size = strips, batch_size
         self._seed, self._augment = seed, augment
         self._widths = np.array([strip.shape[1] for strip in strips.pixels])
@@ -168,8 +162,6 @@ class StripBatches(keras.utils.PyDataset):
         self._epoch = epoch
         rng = np.random.default_rng([self._seed, epoch])
         order = rng.permutation(len(self._widths))
-        if self._augment is None:
-            order = np.arange(len(self._widths))
         pool = _POOL * self._batch_size
         parts = [order[start : start + pool] for start in range(0, len(order), pool)]
         order = np.concatenate([part[np.argsort(self._widths[part])] for part in parts])
@@ -177,11 +169,8 @@ class StripBatches(keras.utils.PyDataset):
             order[start : start + self._batch_size]
             for start in range(0, len(order), self._batch_size)
         ]
-        # Not from narrow to wide again and again. But the widest is first, and the narrowest next:
-        # from the first two, Keras concludes which axes may vary.
-        batches.sort(key=lambda batch: -int(self._widths[batch].max()))
-        ends, middle = [batches[0], batches[-1]][: len(batches)], batches[1:-1]
-        self.batches = [*ends, *(middle[index] for index in rng.permutation(len(middle)))]
+        # Not from narrow to wide again and again.
+        self.batches = [batches[index] for index in rng.permutation(len(batches))]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -197,7 +186,7 @@ class StripBatches(keras.utils.PyDataset):
             pixels.append(strip)
             marks.append(found)
         widest = max(strip.shape[1] for strip in pixels)
-        width = -(-widest // _WIDTH_STEP_PX) * _WIDTH_STEP_PX
+        width = -(-widest // WIDTH_STEP_PX) * WIDTH_STEP_PX
         stack = np.zeros((len(chosen), STRIP_HEIGHT_PX, width), np.float32)
         targets = np.full((len(chosen), width // FRAME_PX + MAX_MARKS), NOBODY, np.int32)
         for row, (strip, found) in enumerate(zip(pixels, marks, strict=True)):
@@ -241,7 +230,7 @@ def _merged(marks: NDArray[np.float32]) -> NDArray[np.float32]:
     """From left to right, non-digits beside each other as one mark."""
     merged: list[NDArray[np.float32]] = []
     for mark in marks[np.argsort(marks[:, 1] + marks[:, 2])]:
-        if merged and merged[-1][0] == mark[0] == NO_DIGIT - 1:
+        if merged and merged[-1][0] == mark[0] == NO_DIGIT:
             merged[-1] = np.array([mark[0], merged[-1][1], max(mark[2], merged[-1][2])], np.float32)
         else:
             merged.append(mark)
@@ -278,24 +267,52 @@ def _changed(
     return np.asarray(cv2.addWeighted(changed, 1 - abs(amount), other, abs(amount), 0)), moved
 
 
+def _train(
+    model: keras.Model,
+    batches: StripBatches,
+    first_epoch: int,
+    num_epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """What ``model.fit`` does, but with a graph for each width of the batches.
+
+    One for all widths, as ``fit`` would trace it, takes twice as long for a step.
+    """
+    steps = len(batches)
+    all_of_them = keras.callbacks.CallbackList(
+        list(callbacks), model=model, epochs=num_epochs, steps=steps, verbose=0
+    )
+    all_of_them.on_train_begin()
+    for epoch in range(first_epoch, num_epochs):
+        all_of_them.on_epoch_begin(epoch)
+        total, logs = dict[str, float](), dict[str, float]()
+        for index in range(steps):
+            for name, value in model.train_on_batch(*batches[index], return_dict=True).items():
+                total[name] = total.get(name, 0.0) + float(value)
+            logs = {name: value / (index + 1) for name, value in total.items()}
+            all_of_them.on_train_batch_end(index, logs)
+        all_of_them.on_epoch_end(epoch, logs)
+    all_of_them.on_train_end()
+
+
 class _Epochs(keras.callbacks.Callback):
     """What happens around each epoch: order, validation, history, checkpoint."""
 
-    def __init__(self, run: Run, batches: StripBatches, held: StripBatches) -> None:
+    def __init__(self, run: Run, seed: int, batches: StripBatches, held: StripBatches) -> None:
         super().__init__()
-        self._run, self._batches, self._held = run, batches, held
+        self._run, self._seed, self._batches, self._held = run, seed, batches, held
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._started = time.perf_counter()
         self._batches.set_epoch(epoch)
+        reseed(self.model, self._seed, epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too
-        logs["accuracy"] = logs.pop("frame_accuracy")
         with averaged_weights(self.model):
             outputs = _outputs(self.model, self._held)
             truths = [string_of(marks) for marks in self._held.strips.marks]
-            loss = _mean_loss(outputs, truths)
+            loss = mean_loss(outputs, truths)
             if not math.isfinite(loss):
                 raise RunError(
                     f"The validation loss of epoch {epoch + 1} is {loss}: the training diverged. "
@@ -306,14 +323,17 @@ class _Epochs(keras.callbacks.Callback):
                 for logits, truth in zip(outputs, truths, strict=True)
             ]
             logs |= {"val_loss": loss, "val_accuracy": float(np.mean(right))}
-            self._run.save_model(self.model, self._run.model_path)
+            reader = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
+            self._run.save_model(reader, self._run.model_path)  # without the optimiser
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs["seconds"] = round(time.perf_counter() - self._started, 2)
         self._run.write_history([*self._run.history(), {"epoch": epoch + 1, **logs}])
         self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
 
 
-def _strips(config: Config, whole: data.LabelledImages, run: Run) -> tuple[Strips, Strips, str]:
+def _strips(
+    config: Config, whole: data.LabelledImages, run: Run, say: Callable[[str], None]
+) -> tuple[Strips, Strips, str]:
     """Make the strips, or take those that lie in the run folder; those of other writers last."""
     split = split_validation(whole, config.data.validation_share, config.data.seed)
     count, seed = config.data.strips, config.data.seed
@@ -325,13 +345,29 @@ def _strips(config: Config, whole: data.LabelledImages, run: Run) -> tuple[Strip
         path = run.folder / name
         if not path.exists():
             part = whole.take(chosen)
-            make_strips(part.images, part.labels, number, own_seed).save(path)
-        made.append(Strips.load(path))
+            strips = make_strips(part.images, part.labels, number, own_seed, say)
+            run.write(name, strips.to_bytes())
+        made.append(_loaded(path))
     return made[0], made[1], split.note
+
+
+def _loaded(path: Path) -> Strips:
+    try:
+        return Strips.load(path)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path} is missing or damaged ({error}). Delete it, and go on with: "
+            f"inkdigits train --out {path.parent} --resume"
+        ) from error
 
 
 def _short(strips: Strips) -> Strips:
     kept = [index for index, strip in enumerate(strips.pixels) if strip.shape[1] <= _MAX_TRAIN_PX]
+    if not kept:
+        raise ConfigError(
+            f"Of {len(strips.pixels)} strips none is at most {_MAX_TRAIN_PX} px wide. Set "
+            "data.strips to a larger number, such as 100000."
+        )
     return Strips([strips.pixels[k] for k in kept], [strips.marks[k] for k in kept])
 
 
@@ -345,7 +381,7 @@ def _outputs(model: keras.Model, held: StripBatches) -> list[NDArray[np.float32]
     return found
 
 
-def _mean_loss(
+def mean_loss(
     outputs: list[NDArray[np.float32]], truths: list[list[int]], temperature: float = 1.0
 ) -> float:
     """Nats a label."""
@@ -353,8 +389,9 @@ def _mean_loss(
         -log_probability(log_softmax(logits, temperature), truth)
         for logits, truth in zip(outputs, truths, strict=True)
     ]
-    finite = [loss for loss in lost if loss < math.inf]  # a string longer than its frames is lost
-    return float(np.sum(finite) / sum(map(len, truths)))
+    # A string longer than its frames is lost; but nan must stay, for it says that something broke.
+    possible = [loss for loss in lost if loss != math.inf]
+    return float(np.sum(possible) / sum(map(len, truths)))
 
 
 def _finish(run: Run, held: StripBatches, note: str) -> None:
@@ -362,7 +399,7 @@ def _finish(run: Run, held: StripBatches, note: str) -> None:
     outputs = _outputs(run.load_model(), held)
     truths = [string_of(marks) for marks in held.strips.marks]
     choices = np.exp(np.linspace(math.log(0.5), math.log(3), 12)).tolist()
-    losses = [_mean_loss(outputs, truths, temperature) for temperature in choices]
+    losses = [mean_loss(outputs, truths, temperature) for temperature in choices]
     save_curves(run)
     run.write_json(
         "calibration.json",

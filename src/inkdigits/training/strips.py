@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.files import write_bytes
 from inkdigits.imaging.segment import Finding, LineAtoms
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
 from inkdigits.synthesis.strips import NO_DIGIT, Mark, Strip, synthetic_strips
@@ -82,8 +81,7 @@ def _labelled(
     held = np.bincount(owners[place].ravel(), weights=weights.ravel(), minlength=len(values))
     share = np.divide(held, size, out=np.zeros(len(held)), where=size > 0)
     if held[0] > _STRANGE * held.sum() and share[1:].max(initial=0) < _ABSENT:
-        ink, _ = as_strip(segment.ink, line.height_px)
-        if ink.shape[1] > MAX_WIDTH_PX:
+        if as_strip(segment.ink, line.height_px).ink.shape[1] > MAX_WIDTH_PX:
             return None
         return Strip(segment.ink, (Mark(NO_DIGIT, 0, box.width),), line.height_px)
     if ((share[1:] > _ABSENT) & (share[1:] < _THERE)).any():
@@ -118,8 +116,8 @@ class Strips(NamedTuple):
     pixels: list[NDArray[np.uint8]]
     marks: list[NDArray[np.float32]]
 
-    def save(self, path: Path) -> None:
-        """Write them into one file, whole or not at all."""
+    def to_bytes(self) -> bytes:
+        """All of them as the content of an .npz file."""
         buffer = io.BytesIO()
         np.savez(
             buffer,
@@ -128,11 +126,15 @@ class Strips(NamedTuple):
             counts=[len(marks) for marks in self.marks],
             marks=np.concatenate(self.marks),
         )
-        write_bytes(path, buffer.getvalue())
+        return buffer.getvalue()
 
     @classmethod
     def load(cls, path: Path) -> "Strips":
-        """Read what ``save`` wrote."""
+        """Read what ``to_bytes`` made.
+
+        Raises:
+            OSError, ValueError, KeyError, BadZipFile: the file is missing or damaged.
+        """
         with np.load(path) as kept:
             pixels = np.split(kept["pixels"], np.cumsum(kept["widths"])[:-1], axis=1)
             marks = np.split(kept["marks"], np.cumsum(kept["counts"])[:-1])
@@ -140,7 +142,11 @@ class Strips(NamedTuple):
 
 
 def make_strips(
-    images: NDArray[np.uint8], labels: NDArray[np.integer], count: int, seed: int
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    count: int,
+    seed: int,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Strips:
     """Make strips on all cores, about half of them cut out of pages.
 
@@ -149,6 +155,7 @@ def make_strips(
         labels: (n,) 0 to 9.
         count: how many.
         seed: the same seed makes the same ones of the same images, however many cores there are.
+        say: is told how far it has come.
     """
     num_page = round(_PAGE_SHARE * count)
     jobs = [
@@ -166,6 +173,7 @@ def make_strips(
         for part in pool.map(_chunk, jobs):
             whole.pixels.extend(part.pixels)
             whole.marks.extend(part.marks)
+            say(f"{len(whole.pixels):,} of {count:,} strips are made")
     return whole
 
 
@@ -180,9 +188,9 @@ def _chunk(job: tuple[Callable[..., list[Strip]], int, Sequence[int]]) -> Strips
     make, count, seed = job
     whole = Strips([], [])
     for strip in make(*_DIGITS, count, seed):
-        pixels, scale = as_strip(strip.ink, strip.digit_px)
-        whole.pixels.append(np.rint(pixels * 255).astype(np.uint8))
+        fitted = as_strip(strip.ink, strip.digit_px)
+        whole.pixels.append(np.rint(fitted.ink * 255).astype(np.uint8))
         marks = np.array(strip.marks, np.float32)  # (k, 3)
-        marks[:, 1:] = marks[:, 1:] * scale + MARGIN_PX
+        marks[:, 1:] = marks[:, 1:] * fitted.num_columns / strip.ink.shape[1] + MARGIN_PX
         whole.marks.append(marks)
     return whole

@@ -184,7 +184,7 @@ class AugmentConfig(ConfigSection):
 class TrainConfig(ConfigSection):
     """How the network is fitted."""
 
-    model: str = config_field("convnet", "a name that `inkdigits models` lists, or lines")
+    model: str = config_field("convnet", "a name that `inkdigits models` lists")
     members: int = config_field(
         1, "how many networks, of seeds that follow one another, are joined", low=1, high=1000
     )

@@ -36,7 +36,6 @@ SUFFIXES = {
 }
 NUM_COMPARED = 1000
 _MAX_DIFFERENCE = 1e-4  # of any probability
-_KEPT = ("name", "classes", "calibration", "training", "licence", "attribution")  # of a manifest
 _MAX_INT8_DROP = 0.001  # of the accuracy
 _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
 _CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
@@ -139,7 +138,7 @@ def add_lines(
         model: strips (n, 32, W) → logits (n, frames, classes + 2), as a run keeps it.
         path: the new ``.digits`` file; it may be the one that the bundle was opened from.
         strips: (32, W) float32 each, to compare on.
-        facts: ``calibration`` and ``training`` of the line reader.
+        facts: ``calibration``, ``training`` and ``attribution`` of the line reader.
 
     Returns:
         The largest difference of a probability.
@@ -169,13 +168,19 @@ def add_lines(
             f"The line reader disagrees with Keras by {difference:.1e}, and at most "
             f"{_MAX_DIFFERENCE:g} was expected. Try other versions of keras: inkdigits doctor"
         )
-    manifest = bundle.manifest
+    manifest, own = bundle.manifest, dict(facts)
+    attribution = [*manifest.get("attribution", []), *own.pop("attribution", [])]
     try:
         write_bundle(
             path,
+            name=bundle.name,
             graph=bundle.graph,
-            lines=(content, facts),
-            **{name: manifest[name] for name in _KEPT},
+            classes=bundle.classes,
+            calibration=manifest["calibration"],
+            training=manifest.get("training", {}),
+            attribution=list(dict.fromkeys(attribution)),
+            licence=manifest.get("licence", ""),
+            lines=(content, own),
         )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -12,6 +12,7 @@ from inkdigits.imaging.strips import FRAME_PX
 from inkdigits.models.lines import MAX_MARKS, NOBODY
 from inkdigits.strings import BLANK
 from inkdigits.synthesis import synthetic_digits
+from inkdigits.training.finish import describe
 from inkdigits.training.lines import (
     StripBatches,
     describe_lines,
@@ -197,6 +198,18 @@ class TestErrors:
     def test_a_run_of_something_else(self, trained):
         with pytest.raises(RunError, match=r"a run of mlp.*configs/lines\.toml"):
             describe_lines(trained.run)
+
+    def test_a_line_reader_where_a_network_is_wanted(self, config, tmp_path):
+        run = Run.create(tmp_path / "run", config)
+        with pytest.raises(RunError, match=r"reads no single digits.*--lines"):
+            describe(run)
+
+    @pytest.mark.parametrize("temperature", [0.0, float("nan"), "hot", None])
+    def test_a_temperature_that_cannot_be_used(self, temperature):
+        shipped = Bundle.open()
+        manifest = shipped.manifest | {"lines": {"calibration": {"temperature": temperature}}}
+        with pytest.raises(BundleError, match="no temperature that can be used"):
+            Reader(Bundle(manifest, shipped.graph, lines=b"a graph"))
 
     def test_a_bundle_that_has_none(self):
         bundle = Bundle(Bundle.open().manifest, Bundle.open().graph)

@@ -13,11 +13,13 @@ export const LINES = "lines.onnx";
 export class LineReader {
   readonly #session: ort.InferenceSession;
   readonly #manifest: Manifest;
+  readonly #temperature: number;
   readonly #known = new Memory<Frames>();
 
   private constructor(session: ort.InferenceSession, manifest: Manifest) {
     this.#session = session;
     this.#manifest = manifest;
+    this.#temperature = linesTemperature(manifest);
   }
 
   static async open(graph: Uint8Array, manifest: Manifest): Promise<LineReader> {
@@ -49,6 +51,6 @@ export class LineReader {
     const frames = Array.from({ length: values.length / labels }, (_, index) =>
       values.subarray(index * labels, (index + 1) * labels),
     );
-    return logSoftmax(frames, linesTemperature(this.#manifest));
+    return logSoftmax(frames, this.#temperature);
   }
 }

@@ -1,7 +1,14 @@
 /** The parts of reading that golden files do not reach; values worked out by hand. */
 
 import { expect, test } from "vitest";
-import { decide, inCompany, probabilities, ruleOf } from "../src/reading/decide.ts";
+import {
+  decide,
+  inCompany,
+  judge,
+  linesTemperature,
+  probabilities,
+  ruleOf,
+} from "../src/reading/decide.ts";
 import type { Manifest, Output, Rule } from "../src/reading/decide.ts";
 import {
   components,
@@ -41,6 +48,28 @@ test("statuses: sure, not sure, no digit", () => {
   expect([unsure.value, unsure.alternatives[0]!.value]).toEqual(["4", "9"]);
   expect(decide(output({ 7: 9 }, 3), box, rule).status).toBe("reject");
   expect(decide(output({ 7: 9 }, -9), box, rule, 0.5).status).toBe("review"); // unsure of the cut
+});
+
+test("what is doubted is never ok, however probable it is", () => {
+  const sure = probabilities(output({ 7: 9 }, -9), rule);
+  expect(judge(sure, box, rule).status).toBe("ok");
+  expect(judge(sure, box, rule, 1, true)).toEqual({ ...judge(sure, box, rule), status: "review" });
+  const none = probabilities(output({ 7: 9 }, 3), rule);
+  expect(judge(none, box, rule, 1, true).status).toBe("reject");
+});
+
+test("a line reader's temperature is a positive number", () => {
+  const manifest = (temperature: number): Manifest => ({
+    name: "mine",
+    classes: "01",
+    calibration: { temperature: 1, dial: [] },
+    lines: { calibration: { temperature } },
+    members: {},
+  });
+  expect(linesTemperature(manifest(1.5))).toBe(1.5);
+  for (const wrong of [0, -1, NaN, Infinity]) {
+    expect(() => linesTemperature(manifest(wrong))).toThrow(/mine has no temperature/);
+  }
 });
 
 test("the dial takes the laxest setting that is strict enough", () => {

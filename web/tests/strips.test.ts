@@ -2,7 +2,13 @@
 
 import { expect, test } from "vitest";
 import { type Ink, roundEven } from "../src/reading/image.ts";
-import { asStrip, DIGIT_HEIGHT_PX, MARGIN_PX, STRIP_HEIGHT_PX } from "../src/reading/strips.ts";
+import {
+  asStrip,
+  DIGIT_HEIGHT_PX,
+  MARGIN_PX,
+  STRIP_HEIGHT_PX,
+  WIDTH_STEP_PX,
+} from "../src/reading/strips.ts";
 
 const full = (width: number, height: number): Ink => ({
   width,
@@ -21,21 +27,22 @@ function inked({ width, height, data }: Ink): { rows: number[]; columns: number[
 }
 
 test.each([8, 22, 57, 300])("a digit of %i px becomes as high as any", (digit_px) => {
-  const { strip, scale } = asStrip(full(3 * digit_px, digit_px), digit_px);
-  const { rows, columns } = inked(strip);
+  const { ink, top, numRows, numColumns } = asStrip(full(3 * digit_px, digit_px), digit_px);
+  const { rows, columns } = inked(ink);
   expect(rows.length).toBe(DIGIT_HEIGHT_PX);
   expect(columns.length).toBe(3 * DIGIT_HEIGHT_PX);
   expect(rows[0]).toBe((STRIP_HEIGHT_PX - DIGIT_HEIGHT_PX) / 2);
   expect(columns[0]).toBe(MARGIN_PX);
-  expect([strip.width, strip.height]).toEqual([
-    3 * DIGIT_HEIGHT_PX + 2 * MARGIN_PX,
-    STRIP_HEIGHT_PX,
-  ]);
-  expect(scale).toBeCloseTo(DIGIT_HEIGHT_PX / digit_px);
+  expect(ink.height).toBe(STRIP_HEIGHT_PX);
+  expect(ink.width % WIDTH_STEP_PX).toBe(0);
+  const spare = ink.width - (columns.length + 2 * MARGIN_PX);
+  expect(spare).toBeGreaterThanOrEqual(0);
+  expect(spare).toBeLessThan(WIDTH_STEP_PX);
+  expect([top, numRows, numColumns]).toEqual([rows[0], rows.length, columns.length]);
 });
 
 test("what is higher than a digit still fits", () => {
-  const { rows, columns } = inked(asStrip(full(20, 80), 20).strip);
+  const { rows, columns } = inked(asStrip(full(20, 80), 20).ink);
   expect(rows.length).toBe(STRIP_HEIGHT_PX - 2);
   expect(columns.length).toBe(8); // 7.5, to the even one
 });
@@ -45,10 +52,10 @@ test.each([
   [400, 1],
   [1, 400],
 ])("a line of %i × %i px is a strip too", (width, height) => {
-  const { strip } = asStrip(full(width, height), 20);
-  expect(strip.height).toBe(STRIP_HEIGHT_PX);
-  expect(Math.max(...strip.data)).toBeGreaterThan(0);
-  expect(Math.max(...strip.data)).toBeLessThanOrEqual(1 + 1e-6);
+  const { ink } = asStrip(full(width, height), 20);
+  expect(ink.height).toBe(STRIP_HEIGHT_PX);
+  expect(Math.max(...ink.data)).toBeGreaterThan(0);
+  expect(Math.max(...ink.data)).toBeLessThanOrEqual(1 + 1e-6);
 });
 
 test("halves go to the even number, as Python's", () => {

@@ -118,10 +118,10 @@ def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]"
         reader = _reader(what)
         return lambda images: softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
     with extra("train", "Evaluating a run"):
-        from inkdigits.training.fit import as_ink
+        from inkdigits.training.fit import as_ink, describe
         from inkdigits.training.run import Run
     run = Run.open(what)
-    temperature = run.read_json("calibration.json")["temperature"]
+    temperature = describe(run)["calibration"]["temperature"]
     model = run.load_model()
     return lambda images: softmax(
         model.predict(as_ink(images), batch_size=500, verbose=0)["logits"], temperature

@@ -59,9 +59,15 @@ def export(
         from inkdigits.training.examples import validation_images
         from inkdigits.training.finish import describe
         from inkdigits.training.run import Run
-    if lines and run.is_file():
-        _add_lines(run, lines, out)
-        return
+    if lines:
+        from inkdigits.training.lines import describe_lines
+
+        describe_lines(Run.open(lines))  # what is wrong with it is an error before anything is done
+        if run.is_file():
+            if name:
+                raise typer.BadParameter(f"{run} keeps its name; --name is for a run.")
+            _add_lines(run, lines, out)
+            return
     opened = Run.open(run)
     facts = describe(opened)
     ink, labels = validation_images(opened.config(), data_dir)

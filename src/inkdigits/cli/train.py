@@ -98,7 +98,14 @@ def train(
 
     try:
         if wanted.train.model == LINE_READER:
-            run = fit_lines(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress(0))
+            run = fit_lines(
+                wanted,
+                out,
+                data_dir=data_dir,
+                resume=resume,
+                callbacks=progress(0),
+                say=lambda text: console.print(text, highlight=False),
+            )
         elif members > 1:
             run = fit_ensemble(wanted, out, data_dir=data_dir, resume=resume, callbacks=progress)
         else:

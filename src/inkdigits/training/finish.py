@@ -6,6 +6,7 @@ from inkdigits.decide import with_none
 from inkdigits.errors import RunError
 from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
 from inkdigits.files import written_whole
+from inkdigits.models import LINE_READER
 from inkdigits.models.zoo import NUM_CLASSES
 from inkdigits.training.examples import Examples
 from inkdigits.training.run import Run
@@ -46,10 +47,26 @@ def describe(run: Run) -> dict[str, Any]:
         ``calibration``, ``training`` and ``attribution``, plain data.
 
     Raises:
+        RunError: the run did not finish, or is of the line reader.
+    """
+    config = run.config()
+    if config.train.model == LINE_READER:
+        raise RunError(
+            f"{run.folder} is a run of the line reader, which reads no single digits. Put it into "
+            f"a bundle beside a network that does: inkdigits export RUN --lines {run.folder} "
+            "--to bundle --out FILE.digits"
+        )
+    return {"calibration": run.read_json("calibration.json"), **made_of(run)}
+
+
+def made_of(run: Run) -> dict[str, Any]:
+    """How the model of a run came about: ``training`` and ``attribution``, plain data.
+
+    Raises:
         RunError: the run did not finish.
     """
     config = run.config()
-    calibration = run.read_json("calibration.json")  # written last: it says the run did finish
+    run.read_json("calibration.json")  # written last: it says the run did finish
     training = {
         "config": config.to_mapping(),
         "environment": run.read_json("environment.json"),
@@ -63,13 +80,9 @@ def describe(run: Run) -> dict[str, Any]:
         ],
         "synthetic": [drawn],
     }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
-    if config.data.synthetic and drawn not in attribution:
+    if (config.data.synthetic or config.data.strips) and drawn not in attribution:
         attribution.append(drawn)
-    return {
-        "calibration": calibration,
-        "training": training,
-        "attribution": attribution,
-    }
+    return {"training": training, "attribution": attribution}
 
 
 def save_curves(run: Run) -> None:

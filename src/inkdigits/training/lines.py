@@ -32,7 +32,7 @@ from inkdigits.models.lines import (
 from inkdigits.strings import BLANK, greedy, log_probability, log_softmax
 from inkdigits.synthesis.strips import NO_DIGIT
 from inkdigits.training.examples import as_ink, load_source
-from inkdigits.training.finish import save_curves
+from inkdigits.training.finish import made_of, save_curves
 from inkdigits.training.fit import averaged_weights, continued, optimizer, reseed
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.strips import Strips, make_strips
@@ -112,7 +112,7 @@ def fit_lines(
 
 
 def describe_lines(run: Run) -> dict[str, Any]:
-    """What a bundle should say of the line reader in it: ``calibration`` and ``training``.
+    """What a bundle should say of the line reader in it, as ``finish.describe`` says of a network.
 
     Raises:
         RunError: the run did not finish, or is not of a line reader.
@@ -123,14 +123,7 @@ def describe_lines(run: Run) -> dict[str, Any]:
             f"{run.folder} is a run of {config.train.model}, but one of the line reader was "
             "expected: inkdigits train --config configs/lines.toml --out FOLDER"
         )
-    return {
-        "calibration": run.read_json("calibration.json"),
-        "training": {
-            "config": config.to_mapping(),
-            "environment": run.read_json("environment.json"),
-            "last_epoch": run.history()[-1],
-        },
-    }
+    return {"calibration": run.read_json("calibration.json"), **made_of(run)}
 
 
 def held_strips(run: Run, count: int = 100) -> list[NDArray[np.float32]]:

@@ -8,7 +8,8 @@
 | ``checkpoint.keras`` | the training model with its optimiser, after the last whole epoch |
 | ``teacher.npz`` | what the teacher said of each image, where there is one that was asked once |
 | ``member-0`` … | the runs that an ensemble was trained of |
-| ``model.keras`` | what is kept: ink → glyph, logits, novelty |
+| ``strips.npz`` … | what a line reader learns from, and is validated on |
+| ``model.keras`` | what is kept: ink → glyph, logits, novelty; of a line reader: strips → logits |
 | ``calibration.json`` | temperature and dial, fitted on the validation images |
 | ``curves.png`` | loss and accuracy over the epochs |
 """

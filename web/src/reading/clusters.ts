@@ -1,17 +1,23 @@
-/** A second look at digits that touch, without cutting them apart. As `clusters.py`. */
+/**
+ * A second look at digits that touch, without cutting them apart: what the line reader says is
+ * weighed against what the cuts say. As `clusters.py`.
+ */
 
 import { GLYPH_PX, type Ink, plane, roundEven, shrink } from "./image.ts";
 import { type Choice, costOf } from "./lattice.ts";
-import type { Box } from "./page.ts";
+import { around, type Box } from "./page.ts";
 import { clusters, type LineAtoms } from "./segment.ts";
 import type { Run } from "./split.ts";
 import { type Frames, type Labels, likely, logAddExp, logProbability, where } from "./strings.ts";
-import { asStrip, MARGIN_PX, MAX_WIDTH_PX } from "./strips.ts";
+import { asStrip, FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, type Strip } from "./strips.ts";
 
-const FRAME_PX = 2; // of the strip, from one of the line reader's frames to the next
 const NUM_STRINGS = 8;
+const STROKE = 0.3; // what is fainter does not count for a box
+const SMALLEST = 0.4; // of a digit's height: what is lower, and was left out, stays so
+const CLEAR = 0.95; // whatever the dial says: it must not change what is read
+const AGREED = 0.99; // the share of a string that both say, from which on it confirms the digits
+const UNHEARD = -2; // nats: a string that is less probable to the line reader is doubted
 const MOST_COST = 12; // nats: more than this, the cuts cannot speak against a string
-const INKED = 0.3;
 
 /** A piece of ink, and what it probably is. */
 export interface Mark {
@@ -23,21 +29,23 @@ export interface Mark {
   /** What was looked at: 28 × 28, and the ink that became it. */
   readonly glyph: Float32Array;
   readonly ink: Ink;
+  /** The line reader sees something else than the cuts, so it is never sure. */
+  readonly isDoubted: boolean;
 }
 
 /** What the line reader says of a strip: log-probabilities of blank, of each class, of no digit. */
 export type Speak = (strip: Ink) => Promise<Frames>;
 
 /**
- * Ask the line reader where the cuts leave doubt: where a mark is less probable than `threshold`.
- * Gives the marks of the line, left to right; those that nobody doubts are the same.
+ * Ask the line reader about what stands close together, and where the cuts leave doubt. Gives the
+ * marks of the line, left to right: digits that both see may be surer than before, and what they
+ * differ in is doubted.
  */
 export async function readAgain(
   line: LineAtoms,
   choice: Choice,
   marks: readonly Mark[],
   speak: Speak,
-  threshold: number,
 ): Promise<Mark[]> {
   const spans = choice.runs.map((run) => choice.lattice.spans[run]!);
   const result: Mark[] = [];
@@ -46,15 +54,18 @@ export async function readAgain(
       const [start] = spans[index]!;
       return first <= start && start <= last;
     });
-    if (before.every((mark) => isSure(mark, threshold))) result.push(...before);
+    const [, , , height] = around(line.boxes.slice(first, last + 1));
+    const isSpeck = !before.length && height < SMALLEST * line.height_px;
+    const isOneClear = first === last && before.length > 0 && isClear(before[0]!);
+    if (isSpeck || isOneClear) result.push(...before);
     else result.push(...(await judged(line, choice, before, [first, last], speak)));
   }
   return result;
 }
 
-/** Whether a mark is one certain digit. */
-function isSure({ probabilities, certainty }: Mark, threshold: number): boolean {
-  return Math.max(...probabilities.subarray(0, -1)) * certainty >= threshold;
+/** Whether a mark is so surely one digit that nobody else has to be asked. */
+function isClear({ probabilities, certainty }: Mark): boolean {
+  return Math.max(...probabilities.subarray(0, -1)) * certainty >= CLEAR;
 }
 
 /** First and last atom of what stands close together, no digit being cut by its ends. */
@@ -76,28 +87,59 @@ async function judged(
   [first, last]: Run,
   speak: Speak,
 ): Promise<Mark[]> {
-  const { box, ink } = line.segment(first, last);
+  const { box, ink } = line.segment(first, last, MAX_WIDTH_PX);
   const zoom = ink.width / box[2];
-  const { strip, scale } = asStrip(ink, line.height_px * zoom);
-  if (strip.width > MAX_WIDTH_PX) return before;
-  const spoken = await speak(strip);
+  const strip = asStrip(ink, line.height_px * zoom);
+  if (strip.ink.width > MAX_WIDTH_PX) return before;
+  const spoken = await speak(strip.ink);
   const numClasses = spoken[0]!.length - 2;
   const known = labelsOf(before, numClasses);
   const strings = distinct([known, ...likely(spoken, NUM_STRINGS)]);
-  const scores = strings.map((string) => scoreOf(string, spoken, choice, [first, last]));
-  const best = scores.indexOf(Math.max(...scores));
-  if (strings[best] === known) return before;
+  const said = strings.map((string) => logProbability(spoken, string));
+  const costs = against(strings, numClasses, choice, [first, last]);
+  const scores = said.map((nats, index) => nats - costs[index]!);
   const total = scores.reduce((sum, score) => logAddExp(sum, score));
   const shares = scores.map((score) => Math.exp(score - total));
-  return placed(strings, shares, best, spoken, box, strip, scale * zoom);
+  const best = scores.indexOf(Math.max(...scores));
+  if (before.length && before.every(isClear)) {
+    const isDoubted = said[0]! < UNHEARD;
+    return before.map((mark) => ({ ...mark, isDoubted }));
+  }
+  if (strings[best] === known) {
+    const share = shares[best]!;
+    return share >= AGREED ? before.map((mark) => confirmed(mark, share)) : before;
+  }
+  if (!strings[best]!.length) return before.map((mark) => ({ ...mark, isDoubted: true }));
+  return placed(strings, shares, best, spoken, box, strip);
 }
 
-/** How much speaks for a string, in nats: the line reader's word, weighed against the cuts'. */
-function scoreOf(string: Labels, spoken: Frames, { lattice }: Choice, [first, last]: Run): number {
-  const numClasses = spoken[0]!.length - 2;
-  const classes = string.map((label) => (label > numClasses ? undefined : label - 1));
-  const cost = costOf(lattice, classes, first, last);
-  return logProbability(spoken, string) - Math.min(cost, MOST_COST);
+/**
+ * What the cuts say against each string, in nats, compared with the one that suits them best. A
+ * label that is no class stands for what is no digit.
+ */
+function against(
+  strings: readonly Labels[],
+  numClasses: number,
+  { lattice }: Choice,
+  [first, last]: Run,
+): number[] {
+  const costs = strings.map((string) => {
+    const classes = string.map((label) => (label > numClasses ? undefined : label - 1));
+    return costOf(lattice, classes, first, last);
+  });
+  const least = Math.min(...costs);
+  return costs.map((cost) => Math.min(cost - least, MOST_COST));
+}
+
+/** A digit that the line reader sees too is as sure as their string, if it was not surer. */
+function confirmed(mark: Mark, share: number): Mark {
+  const own = Math.max(...mark.probabilities);
+  const index = mark.probabilities.indexOf(own);
+  if (index === mark.probabilities.length - 1 || own * mark.certainty >= share) return mark;
+  const rest = (1 - share) / Math.max(1 - own, 1e-6);
+  const probabilities = mark.probabilities.map((value) => value * rest);
+  probabilities[index] = share;
+  return { ...mark, probabilities, certainty: 1 };
 }
 
 function labelsOf(marks: readonly Mark[], numClasses: number): Labels {
@@ -125,14 +167,13 @@ function placed(
   best: number,
   spoken: Frames,
   box: Box,
-  strip: Ink,
-  scale: number,
+  strip: Strip,
 ): Mark[] {
   const string = strings[best]!;
   const numClasses = spoken[0]!.length - 2;
   const middle = where(spoken, string).map((frame) => (frame + 0.5) * FRAME_PX); // px of the strip
   const between = middle.slice(1).map((right, index) => (middle[index]! + right) / 2);
-  const edges = [0, ...between, strip.width];
+  const edges = [0, ...between, strip.ink.width];
   return string.map((_, index) => {
     const probabilities = new Float64Array(numClasses + 1);
     strings.forEach((other, number) => {
@@ -140,43 +181,38 @@ function placed(
       const of = other[index]! - 1;
       probabilities[of] = probabilities[of]! + shares[number]!;
     });
-    const ink = around(strip, middle[index]!);
+    const ink = squareOf(strip.ink, middle[index]!);
     return {
-      box: boxOf(box, strip, edges[index]!, edges[index + 1]!, scale),
+      box: boxOf(box, strip, edges[index]!, edges[index + 1]!),
       probabilities,
       certainty: 1,
       glyph: shrink(ink, GLYPH_PX, GLYPH_PX).data,
       ink,
+      isDoubted: true,
     };
   });
 }
 
-/** Around the ink between two columns of the strip, in pixels of the ink. */
-function boxOf(
-  [x, y, width, height]: Box,
-  strip: Ink,
-  left: number,
-  right: number,
-  scale: number,
-): Box {
+/** Around the ink between two columns of the strip, in pixels of the page's ink. */
+function boxOf([x, y, width, height]: Box, strip: Strip, left: number, right: number): Box {
+  const { ink, top, numRows, numColumns } = strip;
   const start = Math.trunc(left);
-  const end = Math.max(Math.ceil(right), start + 1);
-  let [x0, y0, x1, y1] = [end, strip.height, start, 0];
-  for (let row = 0; row < strip.height; row++) {
-    for (let column = start; column < Math.min(end, strip.width); column++) {
-      if (strip.data[row * strip.width + column]! <= INKED) continue;
+  const end = Math.min(Math.max(Math.ceil(right), start + 1), ink.width);
+  let [x0, y0, x1, y1] = [end, ink.height, start, 0];
+  for (let row = 0; row < ink.height; row++) {
+    for (let column = start; column < end; column++) {
+      if (ink.data[row * ink.width + column]! <= STROKE) continue;
       x0 = Math.min(x0, column);
       x1 = Math.max(x1, column + 1);
       y0 = Math.min(y0, row);
       y1 = row + 1;
     }
   }
-  if (y1 === 0) [x0, y0, x1, y1] = [start, 0, end, strip.height];
-  const top = Math.floor((strip.height - roundEven(height * scale)) / 2);
-  const within = (place: number, most: number): number =>
-    roundEven(Math.min(Math.max(place / scale, 0), most));
-  const [fromLeft, toRight] = [within(x0 - MARGIN_PX, width), within(x1 - MARGIN_PX, width)];
-  const [fromTop, toBottom] = [within(y0 - top, height), within(y1 - top, height)];
+  if (y1 === 0) [x0, y0, x1, y1] = [start, 0, end, ink.height];
+  const across = (column: number): number =>
+    roundEven(within(((column - MARGIN_PX) * width) / numColumns, width));
+  const down = (row: number): number => roundEven(within(((row - top) * height) / numRows, height));
+  const [fromLeft, toRight, fromTop, toBottom] = [across(x0), across(x1), down(y0), down(y1)];
   return [
     x + fromLeft,
     y + fromTop,
@@ -185,8 +221,10 @@ function boxOf(
   ];
 }
 
+const within = (place: number, most: number): number => Math.min(Math.max(place, 0), most);
+
 /** The square around a digit, as it was looked at, with paper beyond the strip. */
-function around(strip: Ink, middle: number): Ink {
+function squareOf(strip: Ink, middle: number): Ink {
   const side = strip.height;
   const square = plane(side, side);
   const left = roundEven(middle + side / 2) - side; // of the strip

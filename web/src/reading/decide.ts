@@ -60,8 +60,10 @@ export function ruleOf(manifest: Manifest, maxError = DEFAULT_MAX_ERROR): Rule {
 /** What the line reader's logits are divided by. */
 export function linesTemperature({ name, lines }: Manifest): number {
   const temperature = lines?.calibration?.temperature;
-  if (typeof temperature === "number") return temperature;
-  throw new Error(`The manifest of ${name} has no temperature of its line reader.`);
+  if (typeof temperature === "number" && temperature > 0 && temperature < Infinity) {
+    return temperature;
+  }
+  throw new Error(`The line reader of ${name} has no temperature that can be used.`);
 }
 
 /** Calibrated probabilities of each class, and that this is no digit, which comes last. */
@@ -79,16 +81,24 @@ export function decide(output: Output, box: Box, rule: Rule, certainty = 1): Dig
 
 /**
  * Judge one piece of ink by the probabilities of each class, and last that it is no digit;
- * `certainty` is how sure it is that it is one digit and not a part.
+ * `certainty` is how sure it is that it is one digit and not a part. What is doubted is never ok,
+ * however high its confidence.
  */
-export function judge(judged: Float64Array, box: Box, rule: Rule, certainty = 1): Digit {
+export function judge(
+  judged: Float64Array,
+  box: Box,
+  rule: Rule,
+  certainty = 1,
+  isDoubted = false,
+): Digit {
   const none = judged.at(-1)!;
   const ofDigits = judged.subarray(0, -1).map((value) => value * certainty);
   const confidence = Math.max(...ofDigits);
   const value = rule.classes[ofDigits.indexOf(confidence)]!;
   const [best, second] = [...ofDigits].sort((one, other) => other - one);
   const isRejected = rule.rejects ? none > 0.5 : best! + second! < MIN_PAIR;
-  const status = isRejected ? "reject" : confidence >= rule.threshold ? "ok" : "review";
+  const isSure = confidence >= rule.threshold && !isDoubted;
+  const status = isRejected ? "reject" : isSure ? "ok" : "review";
   return {
     value,
     confidence,

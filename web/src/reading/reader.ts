@@ -7,6 +7,7 @@ import { choose } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines, type Segment } from "./segment.ts";
 
+const MOST_READ_TWICE = 600; // marks of a page
 const MARGIN_PX = 2; // so that what does not touch the rim of the page still does not
 
 /** What the network says of crops of any sizes, in their order. */
@@ -84,19 +85,24 @@ async function readAtoms(
   const { lines, note } = findAtoms(ink, isOneLine);
   const outputs = await run(lines.flatMap((line) => line.segments.map((segment) => segment.ink)));
   let next = 0;
-  const rows: SeenDigit[][] = [];
-  for (const line of lines) {
+  const chosen = lines.map((line) => {
     const all = line.segments.map((segment) => markOf(segment, outputs[next++]!, rule));
     const choice = choose(
       line,
       all.map((mark) => mark.probabilities),
     );
-    let marks = choice.runs.map((index, place): Mark => {
+    const marks = choice.runs.map((index, place): Mark => {
       return { ...all[index]!, certainty: choice.certainty[place]! };
     });
-    // On a crowded page nothing is read twice, which would take long.
-    if (speak && !note) marks = await readAgain(line, choice, marks, speak, rule.threshold);
-    if (marks.length) rows.push(marks.map((mark) => seen(mark, rule)));
+    return { line, choice, marks };
+  });
+  // On a page with more marks than anybody writes digits, none is read twice.
+  const numMarks = chosen.reduce((sum, { marks }) => sum + marks.length, 0);
+  const isReadTwice = !note && numMarks <= MOST_READ_TWICE;
+  const rows: SeenDigit[][] = [];
+  for (const { line, choice, marks } of chosen) {
+    const found = speak && isReadTwice ? await readAgain(line, choice, marks, speak) : marks;
+    if (found.length) rows.push(found.map((mark) => seen(mark, rule)));
   }
   return { rows, note };
 }
@@ -116,12 +122,13 @@ async function readSegments(
 
 function markOf({ box, ink }: Segment, output: Output, rule: Rule): Mark {
   const judged = probabilities(output, rule);
-  return { box, probabilities: judged, certainty: 1, glyph: output.glyph, ink };
+  return { box, probabilities: judged, certainty: 1, glyph: output.glyph, ink, isDoubted: false };
 }
 
-function seen({ box, probabilities: judged, certainty, glyph, ink }: Mark, rule: Rule): SeenDigit {
+function seen(mark: Mark, rule: Rule): SeenDigit {
+  const { box, probabilities: judged, certainty, glyph, ink, isDoubted } = mark;
   return {
-    ...judge(judged, box, rule, certainty),
+    ...judge(judged, box, rule, certainty, isDoubted),
     probabilities: Array.from(judged.subarray(0, -1), (value) => value * certainty),
     glyph,
     ink,

@@ -53,7 +53,7 @@ const MAX_CUT_ZOOM = 6;
 
 const MAX_CROP_PX = 160;
 
-/** The ink of what is probably one digit; larger than 160 px, it is stored smaller. */
+/** The ink of what is probably one digit; a large one is stored smaller. */
 export interface Segment {
   readonly box: Box;
   readonly ink: Ink;
@@ -68,8 +68,11 @@ export interface LineAtoms {
   readonly runs: readonly Run[];
   /** Every run of atoms that could be a digit. */
   readonly segments: readonly Segment[];
-  /** Cut out the atoms from `first` to `last`, both included, as one digit. */
-  readonly segment: (first: number, last: number) => Segment;
+  /**
+   * Cut out the atoms from `first` to `last`, both included, as one digit. Its ink is stored smaller
+   * if a side is above `maxPx`, by default 160.
+   */
+  readonly segment: (first: number, last: number, maxPx?: number) => Segment;
 }
 
 /** First and last atom of each stretch in which nothing stands clearly apart. */
@@ -243,13 +246,14 @@ function atomsOf(
     .slice(1)
     .map((atom, index) => (atom.mark === atoms[index]!.mark ? atom.cutStrokes : 0));
   const runs = runsOf(atoms, cutStrokes, height_px);
-  const ofAtoms = (first: number, last: number): Segment =>
+  const ofAtoms = (first: number, last: number, maxPx?: number): Segment =>
     segment(
       ink,
       labels,
       around(boxes.slice(first, last + 1)),
       firstLabel + first,
       firstLabel + last,
+      maxPx,
     );
   const segments = runs.map(([first, last]) => ofAtoms(first, last));
   return { boxes, cutStrokes, height_px, runs, segments, segment: ofAtoms };
@@ -347,6 +351,7 @@ function segment(
   box: Box,
   first: number,
   last: number,
+  maxPx = MAX_CROP_PX,
 ): Segment {
   const left = Math.max(0, box[0] - 1);
   const top = Math.max(0, box[1] - 1);
@@ -375,7 +380,7 @@ function segment(
       crop.data[at] = Math.min(crop.data[at]! / strength, 1);
     }
   }
-  const zoom = MAX_CROP_PX / Math.max(width, height);
+  const zoom = maxPx / Math.max(width, height);
   const size = [width, height].map((side) => Math.max(1, roundEven(side * zoom)));
   return {
     box: [left, top, width, height],

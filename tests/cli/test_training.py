@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkdigits.models import NAMES
+from inkdigits.models import LINE_READER, NAMES
 from inkdigits.synthesis.strokes import synthetic_digits
 
 ROOT = Path(__file__).parents[2]
@@ -225,7 +225,7 @@ class TestWholeWay:
         assert (done.code, done.err) == (0, "")
         header, *rows = done.out.splitlines()
         assert header.split() == ["name", "parameters", "multiply-adds", "MNIST", "test", "what"]
-        assert [row.split()[0] for row in rows] == list(NAMES)
+        assert [row.split()[0] for row in rows] == [*NAMES, LINE_READER]
         sizes = {row.split()[0]: int(row.split()[1].replace(",", "")) for row in rows}
         assert sizes["mlp"] == (784 + 1) * 128 + (128 + 1) * 10
         assert 0 < sizes["convnet"] <= 150_000

@@ -78,6 +78,19 @@ def test_strokes_of_one_digit_are_joined() -> None:
     assert counts(ink) == [4]
 
 
+def test_specks_between_rows_do_not_chain_them() -> None:
+    """As what is left of a table's lines: three bars of one column, a speck in each gap."""
+    ink = np.zeros((130, 120), np.float32)
+    for left in (20, 60, 100):
+        for top in (10, 51, 92):
+            ink[top : top + 30, left : left + 5] = 1
+    for top in (42, 83):
+        ink[top : top + 8, 99:106] = 1
+    lines = find_lines(ink)
+    assert [len(line) for line in lines] == [3, 3, 3]
+    assert all(30 <= segment.box.height <= 40 for line in lines for segment in line)
+
+
 def test_specks_dashes_and_rules_are_no_digits(write: Write) -> None:
     ink = write(["4071", "2359"], height_px=40)
     rng = np.random.default_rng(0)

@@ -266,7 +266,36 @@ def _joined(marks: Marks, scale_px: float) -> list[NDArray[np.int64]]:
     smaller_box = np.minimum((width * height)[:, None], width * height)
     is_within = (across > 0) & (down > 0) & (across * down >= 0.5 * smaller_box)
     belongs = (is_above | is_beside | is_within) & (joined_height <= _MAX_JOINED * scale_px)
-    return groups(belongs)
+    is_tall = height >= _PART * scale_px
+    return [
+        part
+        for members in groups(belongs)
+        for part in _by_row(marks, members, belongs, is_tall, _MAX_JOINED * scale_px)
+    ]
+
+
+def _by_row(
+    marks: Marks,
+    members: NDArray[np.int64],
+    belongs: NDArray[np.bool_],
+    is_tall: NDArray[np.bool_],
+    most_px: float,
+) -> list[NDArray[np.int64]]:
+    """Part what specks have chained together across rows, as what is left of a table's lines does.
+
+    Each small mark goes to the tall one that it is nearest to, downwards.
+    """
+    top, bottom = marks.top[members], marks.bottom[members]
+    tall = members[is_tall[members]]
+    if bottom.max() - top.min() <= most_px or len(tall) < 2:
+        return [members]
+    rows = [tall[part] for part in groups(belongs[np.ix_(tall, tall)])]
+    upper = np.array([marks.top[row].min() for row in rows])
+    lower = np.array([marks.bottom[row].max() for row in rows])
+    small = members[~is_tall[members]]
+    gap = np.maximum(marks.top[small][:, None] - lower, upper - marks.bottom[small][:, None])
+    nearest = gap.argmin(axis=1)
+    return [np.concatenate([row, small[nearest == index]]) for index, row in enumerate(rows)]
 
 
 def _is_digit_sized(box: Box, scale_px: float, widest: float = _WIDEST_DIGIT) -> bool:

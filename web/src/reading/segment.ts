@@ -138,9 +138,9 @@ function digitsOf(all: readonly Mark[], widest: number): { digits: Mark[][]; res
     const isLong = widthOf(mark) > LARGEST_DIGIT * scale_px && heightOf(mark) < 0.3 * scale_px;
     return largest >= SPECK * scale_px && !isLarge && !isLong && !frames.has(mark);
   });
-  const digits = groups(strokes, (one, other) => areOne(one, other, scale_px)).filter((group) =>
-    isDigitSized(boxOf(group), scale_px, widest),
-  );
+  const digits = groups(strokes, (one, other) => areOne(one, other, scale_px))
+    .flatMap((group) => byRow(group, scale_px))
+    .filter((group) => isDigitSized(boxOf(group), scale_px, widest));
   const used = new Set(digits.flat());
   return { digits, rest: strokes.filter((mark) => !used.has(mark)) };
 }
@@ -158,6 +158,26 @@ function areOne(one: Mark, other: Mark, scale_px: number): boolean {
   const isBeside = across >= -BESIDE * scale_px && down >= 0.5 * lower && lower < BAR * scale_px;
   const isWithin = across > 0 && down > 0 && across * down >= 0.5 * smaller;
   return (isAbove || isBeside || isWithin) && joined <= MAX_JOINED * scale_px;
+}
+
+/** Part what specks have chained together across rows; each goes to the nearest tall mark. */
+function byRow(group: Mark[], scale_px: number): Mark[][] {
+  const isTall = (mark: Mark): boolean => heightOf(mark) >= PART * scale_px;
+  const top = Math.min(...group.map((mark) => mark.top));
+  const bottom = Math.max(...group.map((mark) => mark.bottom));
+  const tall = group.filter(isTall);
+  if (bottom - top <= MAX_JOINED * scale_px || tall.length < 2) return [group];
+  const rows = groups(tall, (one, other) => areOne(one, other, scale_px)).map((row) => ({
+    marks: row,
+    upper: Math.min(...row.map((mark) => mark.top)),
+    lower: Math.max(...row.map((mark) => mark.bottom)),
+  }));
+  const found = rows.map((row) => [...row.marks]);
+  for (const mark of group.filter((one) => !isTall(one))) {
+    const gaps = rows.map(({ upper, lower }) => Math.max(mark.top - lower, upper - mark.bottom));
+    found[gaps.indexOf(Math.min(...gaps))]!.push(mark);
+  }
+  return found;
 }
 
 function isDigitSized(box: Box, scale_px: number, widest = WIDEST_DIGIT): boolean {

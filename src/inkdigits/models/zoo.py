@@ -94,8 +94,8 @@ def tiny(glyph: Any, num_outputs: int) -> Any:
 def micro(glyph: Any, num_outputs: int) -> Any:
     """Under 1,000 parameters: four narrow convolutions, then a 2×2 grid, which knows where.
 
-    Measured on validation writers: averages and a smooth activation (SiLU) keep more of so few
-    channels than maxima and ReLU, and a grid is worth more than channels that know no place.
+    Averages and a smooth activation (SiLU) instead of maxima and ReLU: so few channels have to
+    tell more than whether something is there.
     """
     x = _smooth(_as_map(glyph), 4, size=3)  # (n, 28, 28, 4)
     x = layers.AveragePooling2D(2)(x)  # (n, 14, 14, 4)

@@ -316,7 +316,7 @@ class _Epochs(keras.callbacks.Callback):
                 for logits, truth in zip(outputs, truths, strict=True)
             ]
             logs |= {"val_loss": loss, "val_accuracy": float(np.mean(right))}
-            reader = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
+            reader = keras.Model(self.model.input, self.model.output, name=self.model.name)
             self._run.save_model(reader, self._run.model_path)  # without the optimiser
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs["seconds"] = round(time.perf_counter() - self._started, 2)
@@ -377,13 +377,14 @@ def _outputs(model: keras.Model, held: StripBatches) -> list[NDArray[np.float32]
 def mean_loss(
     outputs: list[NDArray[np.float32]], truths: list[list[int]], temperature: float = 1.0
 ) -> float:
-    """Nats a label."""
+    """Nats a label; nan if a number among the logits is none."""
+    if any(np.isnan(logits).any() for logits in outputs):
+        return math.nan
     lost = [
         -log_probability(log_softmax(logits, temperature), truth)
         for logits, truth in zip(outputs, truths, strict=True)
     ]
-    # A string longer than its frames is lost; but nan must stay, for it says that something broke.
-    possible = [loss for loss in lost if loss != math.inf]
+    possible = [loss for loss in lost if loss < math.inf]  # what is longer than its frames is lost
     return float(np.sum(possible) / sum(map(len, truths)))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from book import write_record
 
 from inkdigits.cli.common import extra
+from inkdigits.files import write_text
 from inkdigits.imaging.strips import WIDTH_STEP_PX
 from inkdigits.strings import greedy
 
@@ -68,7 +69,9 @@ def main() -> None:
             "config": training["config"],
         }
         log = "".join(json.dumps(row) + "\n" for row in run.history())
-        print(write_record("lines", text, figures, log, environment))
+        folder = write_record("lines", text, figures, log, environment)
+        write_text(folder / "config.toml", run.config().to_toml())
+        print(folder)
 
 
 if __name__ == "__main__":

@@ -337,7 +337,7 @@ def test_random_layers_draw_by_seed_and_epoch_and_layer(seed: int):
     model = keras.Model(ink, x)
 
     def states(epoch: int) -> list[tuple[int, ...]]:
-        fit_module._reseed(model, seed, epoch)
+        fit_module.reseed(model, seed, epoch)
         layers = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
         return [tuple(np.asarray(layer.seed_generator.state).tolist()) for layer in layers]
 

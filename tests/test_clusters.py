@@ -100,6 +100,15 @@ def test_what_was_left_out_is_asked_about_too():
     assert values(found) == [4, 7]
 
 
+def test_what_was_left_out_and_is_no_digit_stays_out():
+    judged = np.zeros((3, 11), np.float32)
+    judged[:2, :10] = 0.1
+    judged[2, 7] = 1.0
+    found, _, asked = read(judged, 11)
+    assert len(asked) == 1
+    assert values(found) == [7]
+
+
 def test_that_there_is_nothing_may_be_the_answer():
     found, _, _ = read(seen_as((NONE, 0.6), (NONE, 0.6), (7, 0.999)), nats=30.0)
     assert values(found)[-1] == 7

@@ -128,6 +128,8 @@ def _judged(
         return [_confirmed(mark, share) for mark in before] if share >= _AGREED else before
     if not strings[best]:
         return [replace(mark, is_doubted=True) for mark in before]
+    if not before and min(strings[best]) > num_classes:
+        return []  # what was left out is no digit: nobody has to be told
     return _placed(strings, shares, best, spoken, segment.box, strip)
 
 

@@ -110,6 +110,8 @@ async function judged(
     return share >= AGREED ? before.map((mark) => confirmed(mark, share)) : before;
   }
   if (!strings[best]!.length) return before.map((mark) => ({ ...mark, isDoubted: true }));
+  // What was left out is no digit: nobody has to be told.
+  if (!before.length && Math.min(...strings[best]!) > numClasses) return [];
   return placed(strings, shares, best, spoken, box, strip);
 }
 

@@ -183,6 +183,12 @@ class TestErrors:
             fit_lines(config.replace(train=change), tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
+    @pytest.mark.parametrize("change", [{"keep": "best"}, {"patience": 2}, {"tensorboard": True}])
+    def test_what_it_would_not_do(self, config, tmp_path, change):
+        with pytest.raises(ConfigError, match="never stops early"):
+            fit_lines(config.replace(train=change), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
     def test_a_training_that_diverged_is_seen(self):
         """Numbers that are none must not look like a loss of 0."""
         broken = np.full((10, 12), np.nan, np.float32)

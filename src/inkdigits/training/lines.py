@@ -77,6 +77,12 @@ def fit_lines(
             f"train.teacher is {train.teacher!r} and train.members {train.members}, but the line "
             "reader learns alone; leave them out."
         )
+    if train.keep != "last" or train.patience or train.tensorboard:
+        raise ConfigError(
+            f"train.keep is {train.keep!r}, train.patience {train.patience} and train.tensorboard "
+            f"{train.tensorboard}, but the line reader keeps its last weights, never stops early "
+            "and writes no such log; leave them out."
+        )
     run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)

@@ -162,3 +162,18 @@ def test_pencil_in_rows_of_printed_boxes_comes_out_dark(write: Write, height_px:
     assert cleaned[inside & (pencil > 0.2)].mean() > 0.55  # it was 0.25
     beside = cv2.dilate(pencil, np.ones((7, 7), np.uint8)) < 0.05
     assert (cleaned[beside & (boxes > 0.5)] > 0.4).mean() < 0.1  # specks where edges cross
+
+
+@pytest.mark.parametrize("clear_px", [2, 3])
+@pytest.mark.parametrize("side_px", [14, 20, 30])
+def test_a_1_that_nearly_fills_its_box_stays(side_px: int, clear_px: int) -> None:
+    boxes, ones = np.zeros((2, 3 * side_px, 12 * side_px), np.float32)
+    for column in range(8):
+        left = side_px + column * side_px
+        cv2.rectangle(boxes, (left, side_px), (left + side_px, 2 * side_px), 0.8, 1)
+        middle = left + side_px // 2
+        ends = (middle, side_px + clear_px + 1), (middle, 2 * side_px - clear_px - 1)
+        cv2.line(ones, *ends, 0.9, 2)
+    kept, left_over = shares(without_rules(np.maximum(boxes, ones)), ones, boxes)
+    assert kept > 0.9
+    assert left_over < 0.02

@@ -33,6 +33,8 @@ _OVERLAP_PX = 3
 _MAX_OPTIONS = 3
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # by so much, and their widths, the ends of rules may miss each other
+_NUM_SAMPLES = 20  # of how dark a rule is
+_JOINED = 0.35  # of that is dark enough to lead on
 _MIN_GRID = 7  # so many edges that meet each other are a grid, whatever is inside
 _MIN_PARALLEL = 3
 _DARKER = 1.6  # a stroke over a rule is so much darker
@@ -201,7 +203,7 @@ def _together(one: _Rule, other: _Rule) -> _Rule:
 
 def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule], list[_Rule]]:
     """The rules among everything straight: what is long, and what closes a box or a grid."""
-    meetings = _Meetings.of(across, down)
+    meetings = _Meetings.of(across, down, ink)
     lengths = [np.array([rule.length for rule in rules]) for rules in (across, down)]
     sides = ink.shape[::-1]
     sure = [length >= _HALF * side for length, side in zip(lengths, sides, strict=True)]
@@ -252,7 +254,7 @@ class _Meetings(NamedTuple):
     down_end: Truths
 
     @classmethod
-    def of(cls, across: list[_Rule], down: list[_Rule]) -> "_Meetings":
+    def of(cls, across: list[_Rule], down: list[_Rule], ink: Ink) -> "_Meetings":
         shape = len(across), len(down)
         x0, x1, y_mid, wide = (_column(across, each) for each in _BOUNDS)
         y0, y1, x_mid, thick = (_column(down, each).T for each in _BOUNDS)
@@ -265,6 +267,8 @@ class _Meetings(NamedTuple):
         is_in_x = (x > x0 - slack) & (x < x1 + slack)
         is_in_y = (y > y0 - slack) & (y < y1 + slack)
         meets = is_in_x & is_in_y
+        meets &= _are_joined(ink, across, x, meets & ((x < x0) | (x > x1)))
+        meets &= _are_joined(ink.T, down, y.T, (meets & ((y < y0) | (y > y1))).T).T
         slack_x, slack_y = slack + 0.1 * (x1 - x0), slack + 0.1 * (y1 - y0)
         return cls(
             across,
@@ -307,6 +311,36 @@ class _Meetings(NamedTuple):
             is_box = bool(rows and columns)  # the others' partners may have been given back
             kept[members] = is_box and _holds_ink(rows, columns, rough)
         return [kept[:num_across], kept[num_across:]]
+
+
+def _are_joined(ink: Ink, rules: list[_Rule], x: Values, is_short: Truths) -> Truths:
+    """Whether ink leads from rules to the others that they end short of: a 1 stands free in its box.
+
+    Args:
+        ink: (h, w).
+        rules: those that are followed, along the rows.
+        x: (rule, other) where each would meet each other one.
+        is_short: (rule, other) true where it ends before that.
+
+    Returns:
+        (rule, other), true where it does not end short.
+    """
+    are_joined = np.ones(is_short.shape, bool)
+    last = ink.shape[1] - 1
+    for index, other in np.argwhere(is_short).tolist():
+        rule, to = rules[index], round(x[index, other])
+        own = np.linspace(rule.start, rule.end - 1, _NUM_SAMPLES)
+        between = np.arange(to, rule.start) if to < rule.start else np.arange(rule.end, to)
+        if len(between):
+            level, gap = (_darkest(ink, rule, np.clip(at, 0, last)) for at in (own, between))
+            are_joined[index, other] = gap.min() >= _JOINED * median(level)
+    return are_joined
+
+
+def _darkest(ink: Ink, rule: _Rule, x: Values) -> Ink:
+    """The darkest of three pixels across a rule at each of x."""
+    rows = np.rint(np.polyval(rule.curve, x)).astype(np.int64) + np.array([[-1], [0], [1]])
+    return _rows(ink, rows, x.astype(np.int64)).max(axis=0)
 
 
 def _holds_ink(rows: list[_Rule], columns: list[_Rule], rough: Ink) -> bool:

@@ -11,26 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.ink import Ink, Pixels
+from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.marks import find_marks, groups, is_frame, typical_height_px
-from inkdigits.imaging.ranks import median, quantile
+from inkdigits.imaging.ranks import median
+from inkdigits.imaging.straight import FAINT, Rule, Truths, straight
 
 _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
-_FAINT = 0.12  # from here on a pixel may belong to a rule
-_WIDEST_SHARE, _WIDEST_PX = 1 / 150, 7  # a rule is narrower than the sum: of the page, and px
-_SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
-_THIN = 5  # a rule is so many times as long as it is wide
-_MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
-_MAX_PIECES = 500  # the longest; bounds time on texture
-_MAX_SLOPE = 0.15
-_BENDS_PX, _BEND = 200, 0.004  # a longer rule may bend, by this share of its length
-_MOSTLY = 0.6  # of a piece is the rule itself
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
-_GAP = 0.3  # of the shorter piece's length: a gap in a rule is smaller
-_INKED = 0.95  # of a wider gap is a stroke that crosses
-_OVERLAP_PX = 3
-_MAX_OPTIONS = 3
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # by so much, and their widths, the ends of rules may miss each other
 _NUM_SAMPLES = 20  # of how dark a rule is
@@ -40,24 +28,7 @@ _MIN_PARALLEL = 3
 _DARKER = 1.6  # a stroke over a rule is so much darker
 
 Values = NDArray[np.float64]
-Truths = NDArray[np.bool_]
 _BOUNDS = ("start", "end", "at", "width_px")
-
-
-class _Rule(NamedTuple):
-    """A straight line, nearly along the rows: (x, y) runs from start to end."""
-
-    start: float
-    end: float
-    curve: NDArray[np.float64]  # polynomial y of x
-    width_px: float
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
-
-    def at(self, x: float) -> float:
-        return float(np.polyval(self.curve, x))
 
 
 def without_rules(ink: Ink) -> Ink:
@@ -70,8 +41,8 @@ def without_rules(ink: Ink) -> Ink:
         (h, w) float32: the marks that are left, as dark as ink can be; the ink itself if there is
         no rule at all.
     """
-    across = _straight(ink)
-    down = _straight(np.ascontiguousarray(ink.T))
+    across = straight(ink)
+    down = straight(np.ascontiguousarray(ink.T))
     if not across and not down:
         return ink
     across, down = _real(ink, across, down)
@@ -99,109 +70,7 @@ def _stretched(ink: Ink) -> Ink:
     return np.asarray(np.minimum(ink / np.float32(max(full, _WEAK)), 1), np.float32)
 
 
-def _straight(ink: Ink) -> list[_Rule]:
-    """Everything thin and straight along the rows, short pieces included."""
-    is_ink = (ink > _FAINT).astype(np.uint8)
-    run_px = int(np.clip(max(ink.shape) / 50, _MIN_RUN_PX, _MAX_RUN_PX))
-    thick = cv2.dilate(is_ink, np.ones((3, 1), np.uint8))  # a tilted rule is a staircase
-    thick = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, run_px), np.uint8))
-    runs = cv2.bitwise_and(thick, is_ink)
-    # Strokes that cross would tie neighbouring rules together.
-    widest_px = int(max(ink.shape) * _WIDEST_SHARE) + _WIDEST_PX
-    runs[cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((widest_px, 1), np.uint8)) > 0] = 0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    left, top, width, height = stats[:, :4].T.astype(np.int64)
-    chosen = np.flatnonzero((width >= _SHORTEST_PX) & (height <= width))
-    chosen = chosen[chosen > 0]
-    chosen = chosen[np.argsort(-width[chosen], kind="stable")[:_MAX_PIECES]]
-    pieces = []
-    for index in chosen.tolist():
-        place = (
-            slice(top[index], top[index] + height[index]),
-            slice(left[index], left[index] + width[index]),
-        )
-        piece = _fitted(labels[place] == index, int(left[index]), int(top[index]))
-        if piece is not None:
-            pieces.append(piece)
-    return [rule for rule in _chained(pieces, is_ink) if rule.length >= _THIN * rule.width_px]
-
-
-def _fitted(own: Truths, left: int, top: int) -> _Rule | None:
-    """The line through most pixels of one piece, which strokes may touch; None if there is none."""
-    thickness = own.sum(axis=0)
-    columns = np.flatnonzero(thickness)
-    thickness = thickness[columns]
-    width_px = quantile(thickness, 0.3)
-    is_thin = thickness <= 1.5 * width_px + 1
-    rows = np.arange(own.shape[0], dtype=np.float64)
-    x, y = columns[is_thin] + left, ((rows @ own)[columns] / thickness)[is_thin] + top
-    slope, x_mid, y_mid = 0.0, median(x), median(y)
-    if len(x) > 2:
-        points = np.stack([x - x_mid, y - y_mid], axis=1).astype(np.float32)
-        right, down, x_off, y_off = cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
-        slope = float(down / right) if right else np.inf
-        x_mid, y_mid = x_mid + float(x_off), y_mid + float(y_off)
-    if abs(slope) > _MAX_SLOPE:
-        return None
-    off = np.abs(y_mid + slope * (x - x_mid) - y)
-    is_on = off <= 1 + width_px / 2 + _BEND * own.shape[1]
-    if is_on.sum() < max(3, _MOSTLY * len(columns)):
-        return None
-    x, y = x[is_on], y[is_on]
-    curve = np.polyfit(x, y, 3 if x[-1] - x[0] > _BENDS_PX else 1)
-    return _Rule(float(x[0]), float(x[-1]) + 1, curve, width_px)
-
-
-def _chained(pieces: list[_Rule], is_ink: Pixels) -> list[_Rule]:
-    """Put pieces together that continue each other, with ink all the way between them."""
-    chains: list[_Rule] = []
-    ends = np.zeros((len(pieces), 5))  # of each chain: x, y, slope, width, length
-    for piece in sorted(pieces, key=lambda piece: piece.start):
-        x, y, slope, width_px, length = ends[: len(chains)].T
-        gap_px = piece.start - x
-        off_px = np.abs(y + slope * gap_px - piece.at(piece.start))
-        fits = (gap_px > -_OVERLAP_PX) & (off_px <= 1.5 + (width_px + piece.width_px) / 4)
-        is_near = gap_px < 3 + _GAP * np.minimum(length, piece.length)
-        options = np.flatnonzero(fits)
-        place = len(chains)
-        for index in options[np.argsort(off_px[options] + gap_px[options])][:_MAX_OPTIONS].tolist():
-            if is_near[index] or _is_inked(is_ink, chains[index], piece):
-                place = index
-                break
-        if place == len(chains):
-            chains.append(piece)
-        else:
-            chains[place] = _together(chains[place], piece)
-        chain = chains[place]
-        back = max(chain.start, chain.end - 60)
-        rise = (chain.at(chain.end) - chain.at(back)) / max(chain.end - back, 1)
-        ends[place] = chain.end, chain.at(chain.end), rise, chain.width_px, chain.length
-    return chains
-
-
-def _is_inked(is_ink: Pixels, chain: _Rule, piece: _Rule) -> bool:
-    """Whether ink goes on from a chain's end to a piece's start."""
-    x = np.arange(int(chain.end), int(piece.start) + 1)
-    y = np.linspace(chain.at(chain.end), piece.at(piece.start), len(x))
-    rows = np.clip(np.rint(y).astype(np.int64) + np.array([[-1], [0], [1]]), 0, len(is_ink) - 1)
-    return float(is_ink[rows, np.minimum(x, is_ink.shape[1] - 1)].any(axis=0).mean()) > _INKED
-
-
-def _together(one: _Rule, other: _Rule) -> _Rule:
-    x = [np.linspace(rule.start, rule.end, 50) for rule in (one, other)]
-    y = [np.polyval(rule.curve, points) for rule, points in zip((one, other), x, strict=True)]
-    weights = [np.full(50, rule.length) for rule in (one, other)]
-    length = other.end - one.start
-    curve = np.polyfit(
-        np.concatenate(x),
-        np.concatenate(y),
-        3 if length > _BENDS_PX else 1,
-        w=np.concatenate(weights),
-    )
-    return _Rule(one.start, max(one.end, other.end), curve, max(one.width_px, other.width_px))
-
-
-def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule], list[_Rule]]:
+def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], list[Rule]]:
     """The rules among everything straight: what is long, and what closes a box or a grid."""
     meetings = _Meetings.of(across, down, ink)
     lengths = [np.array([rule.length for rule in rules]) for rules in (across, down)]
@@ -233,20 +102,20 @@ def _real(ink: Ink, across: list[_Rule], down: list[_Rule]) -> tuple[list[_Rule]
 def _height_px(ink: Ink, rough: Ink) -> float:
     """Of a typical mark; 0 if there are none but those that were cut off from rules."""
     labels, marks, _ = find_marks(rough)
-    erased = cv2.dilate((ink - rough > _FAINT).astype(np.uint8), np.ones((7, 7), np.uint8))
+    erased = cv2.dilate((ink - rough > FAINT).astype(np.uint8), np.ones((7, 7), np.uint8))
     is_whole = ~np.isin(marks.label, np.unique(labels[erased > 0]))
     return typical_height_px(marks) if is_whole.any() else 0.0
 
 
-def _chosen(rules: list[_Rule], chosen: Truths) -> list[_Rule]:
+def _chosen(rules: list[Rule], chosen: Truths) -> list[Rule]:
     return [rule for rule, is_chosen in zip(rules, chosen.tolist(), strict=True) if is_chosen]
 
 
 class _Meetings(NamedTuple):
     """Where rules along the rows meet those along the columns: (across, down) bool each."""
 
-    across: list[_Rule]
-    down: list[_Rule]
+    across: list[Rule]
+    down: list[Rule]
     anywhere: Truths
     across_start: Truths
     across_end: Truths
@@ -254,7 +123,7 @@ class _Meetings(NamedTuple):
     down_end: Truths
 
     @classmethod
-    def of(cls, across: list[_Rule], down: list[_Rule], ink: Ink) -> "_Meetings":
+    def of(cls, across: list[Rule], down: list[Rule], ink: Ink) -> "_Meetings":
         shape = len(across), len(down)
         x0, x1, y_mid, wide = (_column(across, each) for each in _BOUNDS)
         y0, y1, x_mid, thick = (_column(down, each).T for each in _BOUNDS)
@@ -313,8 +182,8 @@ class _Meetings(NamedTuple):
         return [kept[:num_across], kept[num_across:]]
 
 
-def _are_joined(ink: Ink, rules: list[_Rule], x: Values, is_short: Truths) -> Truths:
-    """Whether ink leads from rules to the others that they end short of: a 1 stands free in its box.
+def _are_joined(ink: Ink, rules: list[Rule], x: Values, is_short: Truths) -> Truths:
+    """Whether ink leads from rules to those that they end short of: a 1 stands free in its box.
 
     Args:
         ink: (h, w).
@@ -337,13 +206,13 @@ def _are_joined(ink: Ink, rules: list[_Rule], x: Values, is_short: Truths) -> Tr
     return are_joined
 
 
-def _darkest(ink: Ink, rule: _Rule, x: Values) -> Ink:
+def _darkest(ink: Ink, rule: Rule, x: Values) -> Ink:
     """The darkest of three pixels across a rule at each of x."""
     rows = np.rint(np.polyval(rule.curve, x)).astype(np.int64) + np.array([[-1], [0], [1]])
-    return _rows(ink, rows, x.astype(np.int64)).max(axis=0)
+    return np.asarray(_rows(ink, rows, x.astype(np.int64)).max(axis=0), np.float32)
 
 
-def _holds_ink(rows: list[_Rule], columns: list[_Rule], rough: Ink) -> bool:
+def _holds_ink(rows: list[Rule], columns: list[Rule], rough: Ink) -> bool:
     """Whether there is a stroke inside of a box, by the ink without its edges."""
     left, right = min(rule.start for rule in rows), max(rule.end for rule in rows)
     top, bottom = min(rule.start for rule in columns), max(rule.end for rule in columns)
@@ -354,7 +223,7 @@ def _holds_ink(rows: list[_Rule], columns: list[_Rule], rough: Ink) -> bool:
     return bool(inside.any() and inside.any(axis=1).sum() > 0.25 * (bottom - top))
 
 
-def _column(rules: list[_Rule], kind: str) -> Values:
+def _column(rules: list[Rule], kind: str) -> Values:
     """(n, 1): the start, end, middle or width of each."""
     if kind == "at":
         values = [rule.at((rule.start + rule.end) / 2) for rule in rules]
@@ -363,7 +232,7 @@ def _column(rules: list[_Rule], kind: str) -> Values:
     return np.array(values, np.float64).reshape(-1, 1)
 
 
-def _at(rules: list[_Rule], x: Values) -> Values:
+def _at(rules: list[Rule], x: Values) -> Values:
     """(rule, point): each rule at its own points, within its length."""
     return np.array(
         [
@@ -373,13 +242,13 @@ def _at(rules: list[_Rule], x: Values) -> Values:
     ).reshape(x.shape)
 
 
-def _erase(ink: Ink, rules: list[_Rule]) -> None:
+def _erase(ink: Ink, rules: list[Rule]) -> None:
     """Set rules to 0, but for the strokes over and across them; ``ink`` is changed."""
     for rule in rules:
         _erase_one(ink, rule)
 
 
-def _erase_one(ink: Ink, rule: _Rule) -> None:
+def _erase_one(ink: Ink, rule: Rule) -> None:
     height, width = ink.shape
     columns = np.arange(max(0, int(rule.start) - 2), min(width, int(rule.end) + 3))
     along = np.clip(columns, rule.start, rule.end - 1)
@@ -389,7 +258,7 @@ def _erase_one(ink: Ink, rule: _Rule) -> None:
     light = _rows(ink, middle + near, columns)  # (2 reach + 1, columns)
     darkest = light.max(axis=0)
     level = median(darkest)
-    is_there = darkest > max(_FAINT, 0.3 * level)
+    is_there = darkest > max(FAINT, 0.3 * level)
     if not is_there.any():
         return
     centre = middle + (light - 0.01 * np.abs(near)).argmax(axis=0) - reach
@@ -397,7 +266,7 @@ def _erase_one(ink: Ink, rule: _Rule) -> None:
     # The ink that hangs together with it, upwards and downwards, in each column.
     far = int(np.ceil(2 * rule.width_px + 6))
     steps = np.arange(far + 1)[:, None]
-    faint = max(_FAINT, 0.25 * level)
+    faint = max(FAINT, 0.25 * level)
     top = centre - _reach(_rows(ink, centre - steps, columns) > faint)
     bottom = centre + _reach(_rows(ink, centre + steps, columns) > faint)
 

@@ -20,7 +20,7 @@ from inkdigits.errors import ConfigError, DataError, MissingDataError, MissingEx
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training import fit as fit_module
-from inkdigits.training.examples import Batches, validation_images
+from inkdigits.training.examples import shuffled, validation_images
 from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
 from inkdigits.training.run import Run, load_model
@@ -203,19 +203,17 @@ def test_an_interrupted_run_goes_on_as_if_it_never_had_been(
     keras.utils.set_random_seed(99)
     np.random.default_rng().random()
     watching = watch()
-    first_batches = {}  # by how many epochs had begun
-    batch = Batches.__getitem__
+    orders = {}  # by epoch, from 0
 
-    def noted(self: Batches, index: int) -> Any:
-        ink, labels = batch(self, index)
-        if index == 0:
-            first_batches[len(watching.begun)] = ink.tobytes()
+    def noted(*arguments: Any) -> Any:
+        ink, labels = shuffled(*arguments)
+        orders[arguments[-1]] = ink.tobytes()
         return ink, labels
 
-    monkeypatch.setattr(Batches, "__getitem__", noted)
+    monkeypatch.setattr(fit_module, "shuffled", noted)
     fit(trained.config, folder, resume=True, callbacks=[watching])
     assert watching.begun == [2, 3]
-    assert first_batches[1] != first_batches[2]  # each epoch in an order of its own
+    assert orders[1] != orders[2]  # each epoch in an order of its own
     found, expected = figures(run), figures(trained.run)
     assert len(found) == 3
     for row, other in zip(found, expected, strict=True):

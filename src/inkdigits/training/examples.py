@@ -1,4 +1,4 @@
-"""What a network learns from and is validated on: images, what is drawn to go with them, batches.
+"""What a network learns from and is validated on: images, what is drawn to go with them, order.
 
 All of it follows from ``data`` in the configuration, so runs that share that section, and the
 members of an ensemble, have the same validation images; only the order is a matter of
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -117,34 +116,22 @@ def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images.astype(np.float32) / np.float32(255)
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of (ink, target) in an order that follows from seed and epoch.
+def shuffled(
+    images: NDArray[np.uint8], targets: NDArray[Any], seed: int, epoch: int
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Put the images of an epoch in an order that follows from seed and epoch.
 
     Args:
         images: (n, H, W) uint8, 255 is ink.
         targets: (n, …), what is to be learned of each.
-        batch_size: images a step; the last batch of an epoch may be smaller.
         seed: of the order.
+        epoch: from 0.
+
+    Returns:
+        ink (n, H, W) float32 in [0, 1], and the targets (n, …).
     """
-
-    def __init__(
-        self, images: NDArray[np.uint8], targets: NDArray[Any], batch_size: int, seed: int
-    ) -> None:
-        super().__init__()
-        self._images, self._targets = images, targets
-        self._batch_size, self._seed = batch_size, seed
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Shuffle anew; asked for again at the start of each epoch."""
-        self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
-
-    def __len__(self) -> int:
-        return -(-len(self._images) // self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        return as_ink(self._images[chosen]), self._targets[chosen]
+    order = np.random.default_rng([seed, epoch]).permutation(len(images))
+    return as_ink(images[order]), targets[order]
 
 
 class _Added(NamedTuple):

@@ -7,7 +7,7 @@ never had been.
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from inkdigits.errors import ConfigError, RunError
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
 from inkdigits.training.examples import (
-    Batches,
     Examples,
     as_ink,
     load_examples,
+    shuffled,
     validation_images,
 )
 from inkdigits.training.finish import describe, finish, save_curves
@@ -83,23 +83,27 @@ def fit(
     if teacher and train.teacher_sees == "clean":
         opinions = teacher.opinions(run, examples.images)
         learned = targets(examples.labels, opinions, _num_outputs(config))
-    batches = Batches(examples.images, learned, train.batch_size, train.seed)
+    steps = -(-len(examples.images) // train.batch_size)
     keras.utils.set_random_seed(train.seed)
     if resume and run.checkpoint_path.exists():
         model = load_model(run.checkpoint_path)
     else:
-        model = _start(config, run, teacher, num_steps=len(batches) * train.epochs)
-    first_epoch = int(model.optimizer.iterations) // len(batches)
+        model = _start(config, run, teacher, num_steps=steps * train.epochs)
+    first_epoch = int(model.optimizer.iterations) // steps
     run.write_history(run.history()[:first_epoch])
     if first_epoch < train.epochs and not _is_over(train, run):
         log = [EventLog(folder / "tensorboard")] if train.tensorboard else []
-        model.fit(
-            batches,
-            initial_epoch=first_epoch,
-            epochs=train.epochs,
-            shuffle=False,  # Keras would, by what the process drew before; Batches does
-            callbacks=[_Epochs(run, train, examples, batches), *log, *callbacks],
-            verbose=0,
+        _train(
+            model,
+            lambda epoch: shuffled(examples.images, learned, train.seed, epoch),
+            range(first_epoch, train.epochs),
+            train.batch_size,
+            keras.callbacks.CallbackList(
+                [_Epochs(run, train, examples), *log, *callbacks],
+                model=model,
+                epochs=train.epochs,
+                steps=steps,
+            ),
         )
     finish(run, examples)
     return run
@@ -125,19 +129,57 @@ def check(train: TrainConfig) -> Teacher | None:
     return teacher
 
 
-class _Epochs(keras.callbacks.Callback):
-    """What happens around each epoch: order, validation, history, checkpoint, early stop."""
+def _train(
+    model: keras.Model,
+    data: Callable[[int], tuple[Any, Any]],
+    epochs: range,
+    batch_size: int,
+    callbacks: keras.callbacks.CallbackList,
+) -> None:
+    """Fit a model to whole arrays, other ones in each epoch.
 
-    def __init__(self, run: Run, config: TrainConfig, examples: Examples, batches: Batches) -> None:
+    Not to a ``PyDataset``: for one, TensorFlow tells the C library to give memory back at once and
+    to ask for it again, and a step takes 2.5 times as long on a processor.
+    """
+    callbacks.on_train_begin()
+    for epoch in epochs:
+        model.fit(
+            *data(epoch),
+            batch_size=batch_size,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,  # Keras would, by what the process drew before
+            callbacks=[_OfOneEpoch(callbacks)],
+            verbose=0,
+        )
+        if model.stop_training:
+            break
+    callbacks.on_train_end()
+
+
+class _OfOneEpoch(keras.callbacks.Callback):
+    """Tells others of an epoch, but not that it was all that ``fit`` was asked for."""
+
+    def __init__(self, others: keras.callbacks.CallbackList) -> None:
         super().__init__()
-        self._run, self._config, self._examples, self._batches = run, config, examples, batches
+        self.on_epoch_begin = others.on_epoch_begin
+        self.on_epoch_end = others.on_epoch_end
+        self.on_train_batch_begin = others.on_train_batch_begin
+        self.on_train_batch_end = others.on_train_batch_end
+
+
+class _Epochs(keras.callbacks.Callback):
+    """What happens around each epoch: random numbers, validation, history, checkpoint, the end."""
+
+    def __init__(self, run: Run, config: TrainConfig, examples: Examples) -> None:
+        super().__init__()
+        self._run, self._config, self._examples = run, config, examples
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._judged = _student(self.model, self._config)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._started = time.perf_counter()
-        self._batches.set_epoch(epoch)
         reseed(self.model, self._config.seed, epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

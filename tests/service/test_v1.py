@@ -310,7 +310,9 @@ class TestOperators:
         document = client.get("/v1/model").json()
         assert document["name"] == reader.bundle.name
         assert document["threshold"] == reader.rule.threshold
-        assert document["sha256"] == reader.bundle.manifest["members"]["model.onnx"]
+        members = reader.bundle.manifest["members"]
+        assert document["sha256"] == members["model.onnx"]
+        assert document["lines_sha256"] == members["lines.onnx"]
 
     def test_figures(self, serve, digits, page, encoded):
         client = serve()

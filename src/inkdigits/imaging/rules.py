@@ -20,7 +20,7 @@ _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
-_SLACK_PX = 2.0  # by so much, and their widths, the ends of rules may miss each other
+_SLACK_PX = 2.0  # so far, and by their widths, ink may lead on from the end of one to another
 _NUM_SAMPLES = 20  # of how dark a rule is
 _JOINED = 0.35  # of that is dark enough to lead on
 _MIN_GRID = 7  # so many edges that meet each other are a grid, whatever is inside
@@ -195,21 +195,22 @@ def _are_joined(ink: Ink, rules: list[Rule], x: Values, is_short: Truths) -> Tru
         (rule, other), true where it does not end short.
     """
     are_joined = np.ones(is_short.shape, bool)
-    last = ink.shape[1] - 1
-    for index, other in np.argwhere(is_short).tolist():
-        rule, to = rules[index], round(x[index, other])
+    for index in np.flatnonzero(is_short.any(axis=1)).tolist():
+        rule = rules[index]
         own = np.linspace(rule.start, rule.end - 1, _NUM_SAMPLES)
-        between = np.arange(to, rule.start) if to < rule.start else np.arange(rule.end, to)
-        if len(between):
-            level, gap = (_darkest(ink, rule, np.clip(at, 0, last)) for at in (own, between))
-            are_joined[index, other] = gap.min() >= _JOINED * median(level)
+        least = _JOINED * median(_darkest(ink, rule, own))
+        for other in np.flatnonzero(is_short[index]).tolist():
+            to = round(x[index, other])
+            gap = np.arange(to, rule.start) if to < rule.start else np.arange(rule.end, to)
+            are_joined[index, other] = (_darkest(ink, rule, gap) >= least).all()
     return are_joined
 
 
 def _darkest(ink: Ink, rule: Rule, x: Values) -> Ink:
     """The darkest of three pixels across a rule at each of x."""
     rows = np.rint(np.polyval(rule.curve, x)).astype(np.int64) + np.array([[-1], [0], [1]])
-    return np.asarray(_rows(ink, rows, x.astype(np.int64)).max(axis=0), np.float32)
+    columns = np.clip(x.astype(np.int64), 0, ink.shape[1] - 1)
+    return np.asarray(_rows(ink, rows, columns).max(axis=0), np.float32)
 
 
 def _holds_ink(rows: list[Rule], columns: list[Rule], rough: Ink) -> bool:

@@ -94,6 +94,9 @@ class Model(_Document):
     rejects: bool = Field(description="it was taught what is no digit")
     num_bytes: int
     sha256: str
+    lines_sha256: str | None = Field(
+        description="of the line reader, for digits that touch; null without"
+    )
     licence: str
     attribution: list[str]
 

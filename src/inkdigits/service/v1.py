@@ -161,6 +161,7 @@ async def model(call: Call) -> Response:
             "rejects": reader.rule.rejects,
             "num_bytes": call.service.bundle.num_bytes,
             "sha256": manifest["members"]["model.onnx"],
+            "lines_sha256": manifest["members"].get("lines.onnx"),
             "licence": manifest.get("licence", ""),
             "attribution": manifest.get("attribution", []),
         }

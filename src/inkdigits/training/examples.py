@@ -113,7 +113,7 @@ def validation_images(
 
 def as_ink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, H, W) uint8, 255 is ink → float32 in [0, 1]."""
-    return images.astype(np.float32) / np.float32(255)
+    return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 def shuffled(

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from inkdigits.config import Config, TrainConfig
 from inkdigits.errors import ConfigError, RunError
@@ -34,7 +35,7 @@ from inkdigits.training.tensorboard import EventLog
 
 __all__ = ["as_ink", "describe", "fit", "save_curves", "validation_images"]
 
-_STEPS_PER_EXECUTION = 16
+_STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16  # there, Keras knows 1 only
 
 
 def fit(
@@ -103,6 +104,7 @@ def fit(
                 model=model,
                 epochs=train.epochs,
                 steps=steps,
+                verbose=0,
             ),
         )
     finish(run, examples)
@@ -141,9 +143,10 @@ def _train(
     Not to a ``PyDataset``: for one, TensorFlow tells the C library to give memory back at once and
     to ask for it again, and a step takes 2.5 times as long on a processor.
     """
+    logs: dict[str, float] = {}
     callbacks.on_train_begin()
     for epoch in epochs:
-        model.fit(
+        history = model.fit(
             *data(epoch),
             batch_size=batch_size,
             initial_epoch=epoch,
@@ -152,20 +155,31 @@ def _train(
             callbacks=[_OfOneEpoch(callbacks)],
             verbose=0,
         )
+        logs = {name: values[-1] for name, values in history.history.items()}
         if model.stop_training:
             break
-    callbacks.on_train_end()
+    callbacks.on_train_end(logs)
 
 
 class _OfOneEpoch(keras.callbacks.Callback):
-    """Tells others of an epoch, but not that it was all that ``fit`` was asked for."""
+    """Tells others of an epoch, but not that it was all that ``fit`` was asked for.
+
+    At its end, ``fit`` puts the averaged weights in; the next epoch goes on with the last ones.
+    """
 
     def __init__(self, others: keras.callbacks.CallbackList) -> None:
         super().__init__()
+        self._others = others
         self.on_epoch_begin = others.on_epoch_begin
-        self.on_epoch_end = others.on_epoch_end
         self.on_train_batch_begin = others.on_train_batch_begin
         self.on_train_batch_end = others.on_train_batch_end
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._others.on_epoch_end(epoch, logs)
+        self._weights = _values(self.model)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        _assign(self.model, self._weights)
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -336,13 +350,20 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     if not model.optimizer.use_ema:
         yield
         return
-    last = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    last = _values(model)
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    for weight in model.trainable_variables:
-        # A copy: JAX would evaluate in the optimiser's own memory, and then let it go.
-        weight.assign(keras.ops.convert_to_numpy(weight))
+    # Copies: JAX would evaluate in the optimiser's own memory, and then let it go.
+    _assign(model, _values(model))
     try:
         yield
     finally:
-        for weight, value in zip(model.trainable_variables, last, strict=True):
-            weight.assign(value)
+        _assign(model, last)
+
+
+def _values(model: keras.Model) -> list[NDArray[np.float32]]:
+    return [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+
+
+def _assign(model: keras.Model, values: list[NDArray[np.float32]]) -> None:
+    for weight, value in zip(model.trainable_variables, values, strict=True):
+        weight.assign(value)

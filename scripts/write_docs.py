@@ -136,11 +136,21 @@ def figures() -> str:
             "",
             *timed,
             "",
+            *_trained_fast(),
             "Each time is a ratio to a peer measured in the same run.",
             "Commands, machines, intervals and raw logs: [benchmarks/records](benchmarks/records).",
         ]
     )
     return _filled((DOCS.parent / "README.md").read_text(encoding="utf-8"), "figures", text)
+
+
+def _trained_fast() -> list[str]:
+    rows = _times()
+    return rows and [
+        "From training images in memory to a trained network, against Keras' MNIST example:\n",
+        *rows,
+        "",
+    ]
 
 
 def _filled(page: str, mark: str, text: str) -> str:
@@ -192,6 +202,10 @@ _SETS = {
     "hwd1000": "1,000 drawn with a mouse (N. Henning)",
 }
 _NO_DIGITS = {"omniglot_small1": "2,720 characters of five alphabets (Omniglot, B. Lake)"}
+_PEERS = {
+    "keras-example": "Keras' example",
+    "keras-example-without-xla": "the same, not compiled by XLA",
+}
 _TIMES = {
     "one cold read, whole process": (
         "A cold `inkdigits read --single`, whole process",
@@ -248,11 +262,40 @@ def networks() -> str:
     page = (DOCS / "networks.md").read_text(encoding="utf-8")
     page = _filled(page, "networks", "\n".join(rows))
     page = _filled(page, "families", "\n".join(by_family) if spoiled else _NO_RECORD)
-    return _filled(page, "ablation", _ablation())
+    page = _filled(page, "ablation", _ablation())
+    return _filled(page, "times", "\n".join(_times()) or _NO_RECORD)
+
+
+def _times() -> list[str]:
+    """How long it takes from loaded images to a trained network; nothing without a record."""
+    if not _is_recorded("time-to-accuracy"):
+        return []
+    record = _record("time-to-accuracy")
+    rows = [
+        "| network | MNIST test | seconds of training | whole process | times faster |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for goal in record["goals"]:
+        ours = record[goal]
+        rows.append(
+            f"| ours, to {goal} % | {_mean_and_spread(ours['accuracies'])}, "
+            f"{len(ours['accuracies'])} seeds | {ours['train_s']:.1f} "
+            f"| {ours['process_s']:.1f} | {ours['times_faster']:.1f} |"
+        )
+    for key, what in _PEERS.items():
+        peer = record[key]["99.0%"] if key in record else None
+        if peer:
+            rows.append(
+                f"| {what}, to 99.0 %, epoch {peer['epoch']} "
+                f"| {_mean_and_spread(peer['accuracies'])}, {len(peer['accuracies'])} seeds "
+                f"| {peer['train_s']:.1f} | {peer['process_s']:.1f} | "
+                f"{record['keras-example']['99.0%']['train_s'] / peer['train_s']:.1f} |"
+            )
+    return rows
 
 
 def _ablation() -> str:
-    if not list(RECORDS.glob("????-??-??-ablation")):
+    if not _is_recorded("ablation"):
         return _NO_RECORD
     record = _record("ablation")
     base = record["variants"][0]
@@ -268,6 +311,10 @@ def _ablation() -> str:
             f"| {statistics.mean(variant['loss']):.4f} | {against} |"
         )
     return "\n".join([record["text"], "", *rows])
+
+
+def _is_recorded(name: str) -> bool:
+    return bool(list(RECORDS.glob(f"????-??-??-{name}")))
 
 
 def recorded() -> str:

@@ -328,3 +328,18 @@ def test_each_panel_has_its_own_polarity(write: Write, paper: tuple, turn_deg: f
     assert ink[truth > 0.9].mean() > 0.85
     far = cv2.dilate(truth, np.ones((7, 7), np.uint8)) == 0
     assert (ink[far] > 0.25).mean() < 0.005
+
+
+@pytest.mark.parametrize("pen_px", [4, 8])
+@pytest.mark.parametrize("width_px", [50, 70])
+def test_the_shadow_of_a_finger_is_no_ink(write: Write, pen_px: int, width_px: int) -> None:
+    """Too narrow to be told from a broad pen by the size of the page alone."""
+    truth = write(["40713", "23586", "90146"], height_px=80, pen_px=pen_px)
+    finger = np.zeros_like(truth)
+    ends = (truth.shape[1] // 5, 0), (truth.shape[1] // 2, truth.shape[0] * 2 // 3)
+    cv2.line(finger, *ends, 1.0, width_px)
+    finger = cv2.GaussianBlur(finger, (0, 0), 4)
+    ink = page_ink(on_paper(truth, 230 * (1 - 0.4 * finger)))
+    assert mean_difference(ink, truth) < 0.06
+    beside = cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0
+    assert np.quantile(ink[beside & (finger > 0.05)], 0.95) < 0.1

@@ -3,6 +3,8 @@
 ``ink`` is float32 in [0, 1]; 1 is a stroke and 0 is paper, whatever the picture's polarity.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,10 @@ _POLARITY_AREA_PX = 300 * 300
 _REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger windows
 _ENOUGH = 0.1  # of what stands out at any width
 _PAPER_AREA_PX = 400 * 400
+_STROKES_AREA_PX = 800 * 800
+_STRONG, _FEW = 0.6, 0.05  # of full ink: darker than most shadows; of the strokes: are wider
+_NARROWEST_PX, _WIDER = 5, 2.5  # of what passes for a stroke, in small; than most strokes
+_SHADOW = 0.15  # of full ink
 _DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink
 _SAMPLE_PX = 250_000  # enough for the statistics of a page
 _CLEAN = 1 / 255  # a smaller deviation is that of no camera
@@ -67,6 +73,17 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
     """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
     height, width = dark.shape[:2]  # a stroke of a page is narrower than these shares of it
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
+    small = _shrunk(dark, _STROKES_AREA_PX)
+    scale = width / small.shape[1]
+    rough = _ink_of_strokes(
+        small, _scaled(is_outside.astype(np.uint8), small.shape) > 0, round(widest_px / scale)
+    )
+    return _ink_of_strokes(dark, is_outside, round(_widest_px(rough, widest_px / scale) * scale))
+
+
+def _ink_of_strokes(dark: Pixels, is_outside: NDArray[np.bool_], widest_px: int) -> Ink:
+    """The ink of a paper on which what is wider than ``widest_px`` is a shadow."""
+    height, width = dark.shape[:2]
     absorbed = _absorbed(dark, _paper(dark, widest_px))
     if _spread(_sample(absorbed)) > _CLEAN:
         absorbed = _blurred(absorbed, _GRAIN_PX)
@@ -74,6 +91,33 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
     written = _above_noise(absorbed, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
     written[is_outside] = 0
     return _stretched(written)
+
+
+def _widest_px(ink: Ink, limit_px: float) -> float:
+    """How wide a dark place is, at most, that can be a stroke.
+
+    Where something dark is left that is wider than the strokes, it is the shadow of a finger or a
+    pen, and whatever is a little wider than the strokes is a shadow.
+
+    Args:
+        ink: (h, w), with shadows that are narrower than the limit.
+        limit_px: what is wider is known to be a shadow.
+    """
+    strokes = (ink > _STRONG).astype(np.uint8)
+    few = _FEW * cv2.countNonZero(strokes)
+    side_px = _NARROWEST_PX
+    while cv2.countNonZero(_opened(strokes, side_px)) > few:
+        side_px = round(side_px * 1.3)
+        if side_px * _WIDER >= limit_px:
+            return limit_px
+    wider_px = round(side_px * _WIDER)
+    return wider_px if _opened(ink, wider_px).max() > _SHADOW else limit_px
+
+
+def _opened(values: NDArray[Any], side_px: int) -> NDArray[Any]:
+    """Without what is dark and narrower than a square."""
+    square = np.ones((side_px, side_px), np.uint8)
+    return np.asarray(cv2.morphologyEx(values, cv2.MORPH_OPEN, square))
 
 
 def digit_ink(picture: Pixels) -> Ink:

@@ -31,8 +31,8 @@ AUGMENT = AugmentConfig(rotation_deg=5.0, shear=0.2, scale=0.2, aspect=0.2, pen_
 @pytest.fixture(scope="module")
 def config() -> Config:
     return Config().replace(
-        data={"source": "synthetic", "limit": 200, "strips": 60, "seed": 5},
-        train={"model": "lines", "epochs": 2, "batch_size": 16, "learning_rate": 0.003},
+        data={"source": "synthetic", "limit": 200, "strips": 40, "seed": 5},
+        train={"model": "lines", "epochs": 2, "batch_size": 20, "learning_rate": 0.003},
     )
 
 

@@ -23,9 +23,12 @@ _REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger win
 _ENOUGH = 0.1  # of what stands out at any width
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
-_STRONG, _FEW = 0.6, 0.05  # of full ink: darker than most shadows; of the strokes: are wider
-_NARROWEST_PX, _WIDER = 5, 2.5  # of what passes for a stroke, in small; than most strokes
-_SHADOW = 0.15  # of full ink
+_STRONG, _SHADOW = (
+    0.6,
+    0.15,
+)  # of full ink: strokes are darker, and shadows lighter; a shadow has it
+_FEW = 0.05  # of the strokes' area is wider than strokes are
+_NARROWEST_PX, _WIDER = 5, 2.5  # in small: no stroke is taken for narrower; shadows are times wider
 _DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink
 _SAMPLE_PX = 250_000  # enough for the statistics of a page
 _CLEAN = 1 / 255  # a smaller deviation is that of no camera
@@ -75,10 +78,13 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
     small = _shrunk(dark, _STROKES_AREA_PX)
     scale = width / small.shape[1]
-    rough = _ink_of_strokes(
-        small, _scaled(is_outside.astype(np.uint8), small.shape) > 0, round(widest_px / scale)
-    )
-    return _ink_of_strokes(dark, is_outside, round(_widest_px(rough, widest_px / scale) * scale))
+    limit_px = round(widest_px / scale)
+    outside = _scaled(is_outside.astype(np.uint8), small.shape) > 0
+    rough = _ink_of_strokes(small, outside, limit_px)
+    narrower_px = _widest_px(rough, limit_px)
+    if narrower_px == limit_px and scale == 1:
+        return rough
+    return _ink_of_strokes(dark, is_outside, min(round(narrower_px * scale), widest_px))
 
 
 def _ink_of_strokes(dark: Pixels, is_outside: NDArray[np.bool_], widest_px: int) -> Ink:
@@ -93,7 +99,7 @@ def _ink_of_strokes(dark: Pixels, is_outside: NDArray[np.bool_], widest_px: int)
     return _stretched(written)
 
 
-def _widest_px(ink: Ink, limit_px: float) -> float:
+def _widest_px(ink: Ink, limit_px: int) -> int:
     """How wide a dark place is, at most, that can be a stroke.
 
     Where something dark is left that is wider than the strokes, it is the shadow of a finger or a
@@ -102,16 +108,18 @@ def _widest_px(ink: Ink, limit_px: float) -> float:
     Args:
         ink: (h, w), with shadows that are narrower than the limit.
         limit_px: what is wider is known to be a shadow.
+
+    Returns:
+        The limit where there is no such shadow; else less than it.
     """
     strokes = (ink > _STRONG).astype(np.uint8)
     few = _FEW * cv2.countNonZero(strokes)
     side_px = _NARROWEST_PX
-    while cv2.countNonZero(_opened(strokes, side_px)) > few:
+    while (wider_px := round(side_px * _WIDER)) < limit_px:
+        if cv2.countNonZero(_opened(strokes, side_px)) <= few:
+            return wider_px if _opened(ink, wider_px).max() > _SHADOW else limit_px
         side_px = round(side_px * 1.3)
-        if side_px * _WIDER >= limit_px:
-            return limit_px
-    wider_px = round(side_px * _WIDER)
-    return wider_px if _opened(ink, wider_px).max() > _SHADOW else limit_px
+    return limit_px
 
 
 def _opened(values: NDArray[Any], side_px: int) -> NDArray[Any]:

@@ -141,7 +141,7 @@ def _train(
     """Fit a model to whole arrays, other ones in each epoch.
 
     Not to a ``PyDataset``: for one, TensorFlow tells the C library to give memory back at once and
-    to ask for it again, and a step takes 2.5 times as long on a processor.
+    to ask for it again, which costs a processor more time than the training does.
     """
     logs: dict[str, float] = {}
     callbacks.on_train_begin()

@@ -205,6 +205,13 @@ class TrainConfig(ConfigSection):
         low=0,
         high=0.99999,
     )
+    view_angle_deg: float = config_field(
+        0.0,
+        "what is kept also looks at each glyph turned by this angle, either way, and believes the "
+        "mean: three times the work; 0 looks once",
+        low=0,
+        high=45,
+    )
     patience: int = config_field(
         0, "stop after this many epochs without a lower validation loss; 0 never stops early", low=0
     )

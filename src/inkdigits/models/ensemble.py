@@ -1,11 +1,13 @@
-"""Several networks as one: what comes out is the mean of what each of them believes."""
+"""Several networks, or several looks of one: what comes out is the mean of what each believes."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from inkdigits.models.canonical import GLYPH_SIZE_PX
 
@@ -28,6 +30,82 @@ def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
     ]
     logits = MeanBelief(name="logits")([member(glyph) for member in members])
     return keras.Model(glyph, logits, name="ensemble")
+
+
+def seen_at_angles(network: keras.Model, angle_deg: float) -> keras.Model:
+    """Let a network look at each glyph three times: turned one way, as it is, turned the other.
+
+    Args:
+        network: from glyphs (n, 28, 28) to logits. Its weights are shared, not copied.
+        angle_deg: how far it is turned, in degrees; 0 gives the network itself.
+
+    Returns:
+        A model from glyphs (n, 28, 28) to logits, whose softmax is the mean of the three looks'.
+    """
+    if not angle_deg:
+        return network
+    glyph = keras.Input((GLYPH_SIZE_PX, GLYPH_SIZE_PX), name="glyph")
+    angles_deg = [-angle_deg, 0.0, angle_deg]
+    logits = network(Turned(angles_deg, name="turned")(glyph))  # (3 n, classes), one angle first
+    apart = ops.reshape(logits, (len(angles_deg), -1, logits.shape[-1]))
+    belief = MeanBelief(name="logits")(ops.unstack(apart, len(angles_deg)))
+    return keras.Model(glyph, belief, name="seen_at_angles")
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class Turned(layers.Layer):
+    """Turn glyphs about their middle, clockwise as they are seen; bilinear, paper from outside.
+
+    Input: (n, 28, 28) float32. Output: (angles · n, 28, 28), all at the first angle first.
+    """
+
+    def __init__(self, angles_deg: Sequence[float], **options: Any) -> None:
+        super().__init__(**options)
+        self.angles_deg = list(angles_deg)
+        self._sources = [_sources(math.radians(angle)) if angle else None for angle in angles_deg]
+
+    def call(self, glyph: Any) -> Any:
+        """(n, 28, 28) → (angles · n, 28, 28)."""
+        side = GLYPH_SIZE_PX
+        # Pixel by pixel, each of all glyphs at once: then the memory that is copied lies together.
+        pixels = ops.transpose(ops.reshape(glyph, (-1, side * side)))  # (784, n)
+        seen = [
+            pixels if sources is None else _mixed(pixels, *sources) for sources in self._sources
+        ]
+        return ops.reshape(ops.transpose(ops.concatenate(seen, axis=1)), (-1, side, side))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(any, 28, 28)."""
+        return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "angles_deg": self.angles_deg}
+
+
+def _mixed(pixels: Any, places: NDArray[np.int32], shares: NDArray[np.float32]) -> Any:
+    """(784, n) → (784, n): each is made of the four at its places (4, 784), in these shares."""
+    return ops.sum(ops.take(pixels, places, axis=0) * shares[:, :, None], axis=0)
+
+
+def _sources(angle: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Which four pixels each pixel of a turned glyph is made of, and their shares: (4, 784)."""
+    middle = (GLYPH_SIZE_PX - 1) / 2
+    y, x = np.mgrid[:GLYPH_SIZE_PX, :GLYPH_SIZE_PX].reshape(2, -1) - middle
+    at = np.stack(
+        [math.cos(angle) * y - math.sin(angle) * x, math.cos(angle) * x + math.sin(angle) * y]
+    )
+    at += middle  # (2, 784): where in the glyph a pixel comes from
+    corner = np.floor(at)
+    part = at - corner
+    places, shares = [], []
+    for step in np.array([(0, 0), (0, 1), (1, 0), (1, 1)])[:, :, None]:
+        place = corner + step  # (2, 784)
+        is_inside = ((place >= 0) & (place < GLYPH_SIZE_PX)).all(axis=0)
+        row, column = place.clip(0, GLYPH_SIZE_PX - 1).astype(np.int32)
+        places.append(row * GLYPH_SIZE_PX + column)
+        shares.append(np.where(step, part, 1 - part).prod(axis=0) * is_inside)
+    return np.array(places, np.int32), np.array(shares, np.float32)
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")

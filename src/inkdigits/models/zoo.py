@@ -16,6 +16,7 @@ from inkdigits.config import AugmentConfig
 from inkdigits.errors import ConfigError
 from inkdigits.models.augment import augmentation, glyph_augmentation
 from inkdigits.models.canonical import GLYPH_SIZE_PX, Canonical
+from inkdigits.models.ensemble import Turned
 
 NUM_CLASSES = 10
 
@@ -179,7 +180,7 @@ class Novelty(layers.Layer):
 
 def multiply_adds(network: keras.Model) -> int:
     """Multiplications with a weight that one glyph costs, in convolutions and dense layers."""
-    total = 0
+    total, num_looks = 0, 1
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             total += multiply_adds(layer)
@@ -187,7 +188,9 @@ def multiply_adds(network: keras.Model) -> int:
             total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
         elif isinstance(layer, layers.Dense):
             total += math.prod(layer.kernel.shape)
-    return total
+        elif isinstance(layer, Turned):
+            num_looks *= len(layer.angles_deg)
+    return total * num_looks
 
 
 def _as_map(glyph: Any) -> Any:

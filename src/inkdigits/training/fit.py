@@ -20,6 +20,7 @@ from inkdigits.config import Config, TrainConfig
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
+from inkdigits.models.ensemble import seen_at_angles
 from inkdigits.training.examples import (
     Examples,
     as_ink,
@@ -218,7 +219,9 @@ class _Epochs(keras.callbacks.Callback):
                 )[1]
             is_best = all(loss < row["val_loss"] for row in history)
             if self._config.keep == "last" or is_best:
-                network = _network(self.model, self._config)
+                network = seen_at_angles(
+                    _network(self.model, self._config), self._config.view_angle_deg
+                )
                 self._run.save_model(zoo.reading_model(network), self._run.model_path)
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs["seconds"] = round(time.perf_counter() - self._started, 2)

@@ -20,7 +20,7 @@ from inkdigits.evaluation.calibration import softmax
 from inkdigits.export import FORMATS, SUFFIXES, export
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
-from inkdigits.models.ensemble import ensemble
+from inkdigits.models.ensemble import ensemble, seen_at_angles
 from inkdigits.synthesis.strokes import synthetic_digits
 
 Ink = NDArray[np.float32]
@@ -193,6 +193,14 @@ def test_an_ensemble_too(mlp: Made, target: str, tmp_path: Path):
     together = softmax(np.asarray(both.model(mlp.ink)["logits"]))
     np.testing.assert_allclose(together, np.mean(apart, axis=0), atol=1e-6)
     assert_exported(both, target, tmp_path)
+
+
+@pytest.mark.parametrize("target", ["bundle", "litert"])
+def test_what_looks_three_times_too(mlp: Made, target: str, tmp_path: Path):
+    model = zoo.reading_model(seen_at_angles(mlp.model.get_layer("mlp"), 8.0))
+    once, thrice = (softmax(np.asarray(of(mlp.ink)["logits"])) for of in (mlp.model, model))
+    assert np.abs(once - thrice).max() > 0.01
+    assert_exported(mlp._replace(model=model), target, tmp_path)
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ class TrainConfig(ConfigSection):
     view_angle_deg: float = config_field(
         0.0,
         "what is kept also looks at each glyph turned by this angle, either way, and believes the "
-        "mean: three times the work; 0 looks once",
+        "mean: three times the work; 0 looks once, as validation does after each epoch",
         low=0,
         high=45,
     )

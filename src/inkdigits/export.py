@@ -22,6 +22,7 @@ from inkdigits.decide import with_none
 from inkdigits.errors import BundleError, ExportError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
+from inkdigits.imaging.strips import STRIP_HEIGHT_PX
 
 if TYPE_CHECKING:
     import keras
@@ -168,6 +169,35 @@ def add_lines(
             f"The line reader disagrees with Keras by {difference:.1e}, and at most "
             f"{_MAX_DIFFERENCE:g} was expected. Try other versions of keras: inkdigits doctor"
         )
+    _write_with_lines(bundle, content, facts, path)
+    return difference
+
+
+def carry_lines(bundle: Bundle, source: Bundle, path: Path) -> None:
+    """Write a bundle with the line reader of another one, as it is.
+
+    Args:
+        bundle: what reads single digits; a line reader that it has is replaced.
+        source: a bundle that has one.
+        path: the new ``.digits`` file; it may be the one that either was opened from.
+
+    Raises:
+        BundleError: ``source`` has no line reader, or none that can be used.
+        ExportError: it reads other classes, or the file cannot be written.
+    """
+    check_name("bundle", path)
+    source.run_strip(np.zeros((STRIP_HEIGHT_PX, 2 * STRIP_HEIGHT_PX), np.float32))
+    if source.lines is None or not source.lines_temperature or source.classes != bundle.classes:
+        raise ExportError(
+            f"{source.path} reads {source.classes!r}, but {bundle.path} reads {bundle.classes!r}. "
+            "Name a line reader of the same classes."
+        )
+    # Whose images it learned from is not told apart in a bundle: better a name too many.
+    facts = source.manifest["lines"] | {"attribution": source.manifest.get("attribution", [])}
+    _write_with_lines(bundle, source.lines, facts, path)
+
+
+def _write_with_lines(bundle: Bundle, graph: bytes, facts: Mapping[str, Any], path: Path) -> None:
     manifest, own = bundle.manifest, dict(facts)
     attribution = [*manifest.get("attribution", []), *own.pop("attribution", [])]
     try:
@@ -180,11 +210,10 @@ def add_lines(
             training=manifest.get("training", {}),
             attribution=list(dict.fromkeys(attribution)),
             licence=manifest.get("licence", ""),
-            lines=(content, own),
+            lines=(graph, own),
         )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return difference
 
 
 def _of_keras(model: "keras.Model", strip: NDArray[np.float32]) -> NDArray[np.float32]:

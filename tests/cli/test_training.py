@@ -1,6 +1,7 @@
 """`inkdigits train`, `evaluate RUN`, `export` and `models`: the whole way, in small."""
 
 import json
+import shutil
 import statistics
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkdigits.bundle import Bundle
 from inkdigits.models import LINE_READER, NAMES
 from inkdigits.synthesis.strokes import synthetic_digits
 
@@ -137,6 +139,24 @@ class TestWholeWay:
         again = json.loads(inkdigits("evaluate", "mine.digits", "--data", "mine.npz", "--json").out)
         assert again["correct"] == figures["correct"]
         assert again["loss"] == pytest.approx(figures["loss"], abs=1e-4)
+
+        none = inkdigits(
+            "export", "run", "--to", "bundle", "--lines", "mine.digits", "--out", "both.digits"
+        )
+        assert none.code == 2
+        assert "mine.digits has no line reader" in none.message
+        shutil.copyfile(Bundle.open().path, tmp_path / "both.digits")
+        to_itself = ("--lines", "both.digits", "--to", "bundle", "--out", "both.digits")
+        for what in ("run", "mine.digits"):
+            carried = inkdigits("export", what, *to_itself)
+            assert carried.code == 0, carried.err
+        both = Bundle.open(tmp_path / "both.digits")
+        assert both.name == "mine"
+        assert both.graph == Bundle.open(tmp_path / "mine.digits").graph
+        assert both.lines == Bundle.open().lines
+        assert both.lines_temperature == Bundle.open().lines_temperature
+        assert both.manifest["attribution"][0].startswith("Images of the person who trained it")
+        assert "MNIST" in " ".join(both.manifest["attribution"])
 
         write("page.png", "01")
         read = inkdigits("read", "page.png", "--bundle", "mine.digits", "--format", "json")

@@ -18,12 +18,14 @@ from PIL import Image
 from inkdigits.config import Config
 from inkdigits.errors import ConfigError, DataError, MissingDataError, MissingExtraError, RunError
 from inkdigits.evaluation.calibration import softmax
+from inkdigits.models.ensemble import Turned
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training import fit as fit_module
+from inkdigits.training.ensemble import join
 from inkdigits.training.examples import shuffled, validation_images
 from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
-from inkdigits.training.run import Run, load_model
+from inkdigits.training.run import Run, load_model, network_of
 from inkdigits.training.tensorboard import EventLog
 
 MadeWatch = Callable[..., Any]
@@ -102,6 +104,25 @@ def test_the_kept_model_reads_any_size(trained):
     np.testing.assert_allclose(found["logits"], moved["logits"], atol=1e-3)
     accuracy = sklearn.metrics.accuracy_score(labels, found["logits"].argmax(axis=1))
     assert accuracy == pytest.approx(trained.run.history()[-1]["val_accuracy"], abs=1e-6)
+
+
+def test_what_is_kept_may_look_three_times(trained, folder: Path, watch: MadeWatch):
+    config = trained.config.replace(train={"view_angle_deg": 8.0, "tensorboard": False})
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, folder, callbacks=[watch(3, stop)])
+    run = fit(config, folder, resume=True)
+    ink, _ = validation_images(config)
+    once, thrice = (of.load_model().predict_on_batch(ink) for of in (trained.run, run))
+    # The training is the same; each glyph is then read at three angles.
+    network = network_of(trained.run.load_model(), trained.run.model_path)
+    seen = np.asarray(Turned([-8.0, 0.0, 8.0])(once["glyph"])).reshape(3, *once["glyph"].shape)
+    beliefs = [softmax(np.asarray(network(glyphs)).astype(np.float64)) for glyphs in seen]
+    found = softmax(thrice["logits"].astype(np.float64))
+    np.testing.assert_allclose(found, np.mean(beliefs, axis=0), atol=1e-4)
+    assert np.abs(found - softmax(once["logits"].astype(np.float64))).max() > 0.01
+    pair = join([trained.run.folder, folder], folder.parent / "pair")
+    both = softmax(pair.load_model().predict_on_batch(ink)["logits"].astype(np.float64))
+    np.testing.assert_allclose(both, (found + softmax(once["logits"])) / 2, atol=1e-4)
 
 
 def test_curves_are_a_picture(trained):

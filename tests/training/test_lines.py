@@ -189,6 +189,11 @@ class TestErrors:
             fit_lines(config.replace(train=change), tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
+    def test_other_views_of_a_strip(self, config, tmp_path):
+        with pytest.raises(ConfigError, match=r"view_angle_deg is 8.*looks once"):
+            fit_lines(config.replace(train={"view_angle_deg": 8.0}), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
     def test_a_training_that_diverged_is_seen(self):
         """Numbers that are none must not look like a loss of 0."""
         broken = np.full((10, 12), np.nan, np.float32)

@@ -1,13 +1,18 @@
 """`inkdigits export`: a trained network in the form that something else needs."""
 
+import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inkdigits.bundle import Bundle
 from inkdigits.cli.common import DataDir, extra
 from inkdigits.errors import ExportError
+
+if TYPE_CHECKING:
+    from inkdigits.training.run import Run
 
 
 class Target(StrEnum):
@@ -34,9 +39,9 @@ def export(
     lines: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN",
-            help="A finished run of the line reader, which goes into the bundle: it reads digits "
-            "that touch.",
+            metavar="RUN|FILE",
+            help="A finished run of the line reader, or a .digits file that has one, which goes "
+            "into the bundle: it reads digits that touch.",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -44,7 +49,7 @@ def export(
     """Export a trained network.
 
     It is loaded again and compared with Keras on up to 1,000 validation images of the run; one
-    that disagrees is not written.
+    that disagrees is not written. The line reader of a .digits file goes over as it is.
     """
     from inkdigits.export import check_name
     from inkdigits.export import export as export_model
@@ -55,44 +60,64 @@ def export(
         raise typer.BadParameter(str(error)) from error
     if lines and to is not Target.BUNDLE:
         raise typer.BadParameter(f"--lines goes into a bundle, and --to is {to.value}.")
+    source = _line_reader(lines) if lines else None  # before anything is done
+    if source and run.is_file():
+        if name:
+            raise typer.BadParameter(f"{run} keeps its name; --name is for a run.")
+        _add_lines(Bundle.open(run), source, out)
+        return
     with extra("train", "Exporting"):
         from inkdigits.training.examples import validation_images
         from inkdigits.training.finish import describe
         from inkdigits.training.run import Run
-    if lines:
-        from inkdigits.training.lines import describe_lines
-
-        describe_lines(Run.open(lines))  # what is wrong with it is an error before anything is done
-        if run.is_file():
-            if name:
-                raise typer.BadParameter(f"{run} keeps its name; --name is for a run.")
-            _add_lines(run, lines, out)
-            return
     opened = Run.open(run)
     facts = describe(opened)
     ink, labels = validation_images(opened.config(), data_dir)
-    parity = export_model(
-        opened.load_model(),
-        to.value,
-        out,
-        ink=ink,
-        labels=labels,
-        facts={"name": name or run.resolve().name, **facts},
-    )
-    print(f"{out}: {parity}")
-    if lines:
-        _add_lines(out, lines, out)
+    with tempfile.TemporaryDirectory() as scratch:
+        # With a line reader to come, the file is not touched before both are there.
+        written = Path(scratch) / "part.digits" if source else out
+        parity = export_model(
+            opened.load_model(),
+            to.value,
+            written,
+            ink=ink,
+            labels=labels,
+            facts={"name": name or run.resolve().name, **facts},
+        )
+        print(f"{out}: {parity}")
+        if source:
+            _add_lines(Bundle.open(written), source, out)
 
 
-def _add_lines(bundle: Path, lines: Path, out: Path) -> None:
-    from inkdigits.bundle import Bundle
-    from inkdigits.export import add_lines
+def _line_reader(path: Path) -> "Bundle | Run":
+    """A bundle that has one, or a finished run of one."""
+    if path.is_file() or path.suffix == ".digits":
+        bundle = Bundle.open(path)
+        if not bundle.has_lines:
+            raise typer.BadParameter(f"--lines {path} has no line reader.")
+        return bundle
+    with extra("train", "Exporting"):
+        from inkdigits.training.lines import describe_lines
+        from inkdigits.training.run import Run
+    run = Run.open(path)
+    describe_lines(run)
+    return run
+
+
+def _add_lines(bundle: Bundle, source: "Bundle | Run", out: Path) -> None:
+    from inkdigits.export import add_lines, carry_lines
+
+    if isinstance(source, Bundle):
+        carry_lines(bundle, source, out)
+        print(f"{out}: with the line reader of {source.path}, as it is")
+        return
     from inkdigits.training.lines import describe_lines, held_strips
-    from inkdigits.training.run import Run
 
-    run = Run.open(lines)
-    facts = describe_lines(run)
     difference = add_lines(
-        Bundle.open(bundle), run.load_model(), out, strips=held_strips(run), facts=facts
+        bundle,
+        source.load_model(),
+        out,
+        strips=held_strips(source),
+        facts=describe_lines(source),
     )
     print(f"{out}: the line reader's largest difference of a probability is {difference:.1e}")

@@ -32,7 +32,6 @@ from inkdigits.imaging.split import pieces, seams
 from inkdigits.reading import Box
 
 # Sizes below are shares of the typical mark height.
-_SMALL_PX, _ENLARGED = 28.0, 1.5  # lower writing is looked at so much larger
 _SPECK = 0.22  # smaller in both directions is no stroke of a digit
 _PART = 0.6  # less high is perhaps part of a digit
 _BAR = 0.3  # less high is perhaps the bar of a 5
@@ -210,12 +209,8 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     Returns:
         The lines, the page's tilt, and a note if there was too much to look at.
     """
-    clean = without_rules(ink)
-    labels, marks, num_marks = find_marks(clean)
-    if len(marks.label) and typical_height_px(marks) < _SMALL_PX:
-        clean = without_rules(_enlarged(ink))
-        labels, marks, num_marks = find_marks(clean)
-    ink = clean
+    ink = without_rules(ink)
+    labels, marks, num_marks = find_marks(ink)
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
     lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
@@ -231,12 +226,6 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     if num_marks > MAX_MARKS:
         note = f"too many marks: {num_marks:,}, of which the {MAX_MARKS:,} largest were looked at"
     return Finding(found, slope, note, ink)
-
-
-def _enlarged(ink: Ink) -> Ink:
-    """Small writing, larger: rules, cuts and crops are made of whole pixels."""
-    cubic = cv2.resize(ink, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC)
-    return np.clip(cubic, 0.0, 1.0)
 
 
 def _digits(marks: Marks, widest: float) -> tuple[list[Marks], Marks]:

@@ -85,7 +85,8 @@ class Turned(layers.Layer):
 
 def _mixed(pixels: Any, places: NDArray[np.int32], shares: NDArray[np.float32]) -> Any:
     """(784, n) → (784, n): each is made of the four at its places (4, 784), in these shares."""
-    return ops.sum(ops.take(pixels, places, axis=0) * shares[:, :, None], axis=0)
+    near = ops.take(pixels, ops.convert_to_tensor(places), axis=0)  # (4, 784, n)
+    return ops.sum(near * ops.convert_to_tensor(shares[:, :, None]), axis=0)
 
 
 def _sources(angle: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -77,6 +77,11 @@ def fit_lines(
             f"train.teacher is {train.teacher!r} and train.members {train.members}, but the line "
             "reader learns alone; leave them out."
         )
+    if train.view_angle_deg:
+        raise ConfigError(
+            f"train.view_angle_deg is {train.view_angle_deg:g}, but the line reader looks once; "
+            "leave it out."
+        )
     if train.keep != "last" or train.patience or train.tensorboard:
         raise ConfigError(
             f"train.keep is {train.keep!r}, train.patience {train.patience} and train.tensorboard "

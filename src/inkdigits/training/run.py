@@ -242,10 +242,17 @@ def environment(data_hashes: Mapping[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "devices": keras.distribution.list_devices(),
+        "devices": _devices(),
         "git_revision": _git_revision(),
         "data_sha256": dict(data_hashes),
     }
+
+
+def _devices() -> list[str]:
+    try:
+        return list(keras.distribution.list_devices())
+    except AttributeError:  # Keras asks no PyTorch for them
+        return []
 
 
 def _version(backend: str) -> str:

@@ -287,7 +287,8 @@ def _times() -> list[str]:
         if peer:
             rows.append(
                 f"| {what}, to 99.0 %, epoch {peer['epoch']} "
-                f"| {_mean_of_seeds(peer['accuracies'])} | {peer['train_s']:.1f} | {peer['process_s']:.1f} | "
+                f"| {_mean_of_seeds(peer['accuracies'])} | {peer['train_s']:.1f} "
+                f"| {peer['process_s']:.1f} | "
                 f"{record['keras-example']['99.0%']['train_s'] / peer['train_s']:.1f} |"
             )
     return rows

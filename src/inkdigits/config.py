@@ -207,8 +207,7 @@ class TrainConfig(ConfigSection):
     )
     view_angle_deg: float = config_field(
         0.0,
-        "what is kept also looks at each glyph turned by this angle, either way, and believes the "
-        "mean: three times the work; 0 looks once, as validation does after each epoch",
+        "degrees; what is kept also reads each glyph turned so far, either way, and believes the mean",
         low=0,
         high=45,
     )

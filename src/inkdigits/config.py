@@ -207,7 +207,7 @@ class TrainConfig(ConfigSection):
     )
     view_angle_deg: float = config_field(
         0.0,
-        "degrees; what is kept also reads each glyph turned so far, either way, and believes the mean",
+        "degrees; what is kept also reads each glyph turned so far either way, and takes the mean",
         low=0,
         high=45,
     )

@@ -23,10 +23,8 @@ _REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger win
 _ENOUGH = 0.1  # of what stands out at any width
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
-_STRONG, _SHADOW = (
-    0.6,
-    0.15,
-)  # of full ink: strokes are darker, and shadows lighter; a shadow has it
+_STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
+_SHADOW = 0.15  # of full ink: what is wide and darker than this is a shadow
 _FEW = 0.05  # of the strokes' area is wider than strokes are
 _NARROWEST_PX, _WIDER = 5, 2.5  # in small: no stroke is taken for narrower; shadows are times wider
 _DARKEST_PAPER = np.float32(24)  # in darker places, noise would pass for ink

@@ -1,4 +1,4 @@
-"""Pages whose truth is known: touching digits, rulings and shadow, drawn by inkdigits.
+"""Pages whose truth is known: touching digits, rulings, shadow and words, drawn by inkdigits.
 
     python benchmarks/synthetic_pages.py --pages 500 --record
 
@@ -23,6 +23,7 @@ from inkdigits.synthesis.page import synthetic_page
 KINDS = {
     "touching, ruled, shadow": {"touching": 0.3, "ruling": True, "shadow": True},
     "whatever comes": {},
+    "among words": {"strange": 0.4},
 }
 
 

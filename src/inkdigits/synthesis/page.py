@@ -15,17 +15,32 @@ from numpy.typing import NDArray
 
 from inkdigits.reading import Box
 from inkdigits.synthesis import papers
+from inkdigits.synthesis.figures import INK_SHARE
+from inkdigits.synthesis.nondigits import KINDS
 from inkdigits.synthesis.strokes import ink_box, paint_strokes, sample_hand, write_digit
 
 Ink = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Layout = Literal["lines", "boxes", "table"]
 
+NO_DIGIT = 10
+
 _MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
 _MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
 _CANDIDATES = 6  # images that a digit is chosen from
 _FAINT = 0.1  # what is fainter is nobody's stroke
 _INKED = 0.35  # what is fainter does not count for a digit's box
+_STRANGE = {  # what words are made of beside digits, and how often
+    "printed_letters": 0.35,
+    "small_letters": 0.25,
+    "capitals": 0.15,
+    "printed_others": 0.05,
+    "other_letters": 0.05,
+    "symbols": 0.05,
+    "invented": 0.04,
+    "scribbles": 0.03,
+    "crossed_out": 0.03,
+}
 
 
 @dataclass(frozen=True)
@@ -36,19 +51,21 @@ class SyntheticPage:
         picture: (H, W, 3) uint8 RGB.
         lines: what it says, top to bottom, one string of digits each.
         boxes: where each digit of each line stands, in pixels of the picture.
-        owners: (H, W) int32, of each pixel the digit whose stroke it is: 0 none, 1 the first in
+        owners: (H, W) int32, of each pixel the mark whose stroke it is: 0 none, 1 the first in
             reading order.
+        values: what each mark is, in reading order: 0 to 9, or 10 for what is no digit.
     """
 
     picture: Pixels
     lines: tuple[str, ...]
     boxes: tuple[tuple[Box, ...], ...]
     owners: NDArray[np.int32]
+    values: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The ink of one digit and where its top left corner is, in pixels of the unframed page."""
+    """The ink of one digit, or of what is none, and where its top left corner is, in pixels of the unframed page."""
 
     value: int
     ink: Ink
@@ -69,6 +86,7 @@ def synthetic_page(
     ruling: bool | None = None,
     shadow: bool | None = None,
     photo: bool = True,
+    strange: float = 0.0,
 ) -> SyntheticPage:
     """Write a page in one hand, and take a photograph of it.
 
@@ -84,17 +102,21 @@ def synthetic_page(
         ruling: whether the paper is lined or squared. Boxes and tables have their own lines.
         shadow: whether a shadow falls on the page; not without ``photo``, unless it is asked for.
         photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
+        strange: share of the lines with a word on them, half of these in place of the digits, and
+            of the cells that hold something else than a digit, 0 to 1.
 
     Returns:
-        The page; at least one line of at least one digit.
+        The page; at least one line of at least one digit, unless something strange came instead.
 
     Raises:
-        ValueError: digit_px or touching is out of range, or a class of digits is missing.
+        ValueError: digit_px, touching or strange is out of range, or a class of digits is missing.
     """
     if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
         raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
     if touching is not None and not 0 <= touching <= 1:
         raise ValueError(f"touching is {touching}; give a share of 0 to 1")
+    if not 0 <= strange <= 1:
+        raise ValueError(f"strange is {strange}; give a share of 0 to 1")
     chances = rng.random(4).tolist()
     if digit_px is None:
         low, high = math.log(_MIN_DIGIT_PX), math.log(_MAX_DIGIT_PX)
@@ -108,10 +130,10 @@ def synthetic_page(
     paper, pen = papers.sample_materials(rng)
     scribe = Scribe(rng, pen.width, digit_px, digits)
     if layout == "lines":
-        rows = _lines(rng, scribe, digit_px, touching)
+        rows = _lines(rng, scribe, digit_px, touching, strange)
         frame: list[_Segment] = []
     else:
-        rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table")
+        rows, frame = _cells(rng, scribe, digit_px, layout == "table", strange)
 
     # Leave a margin, so that all coordinates are those of the page from here on.
     margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(
@@ -149,6 +171,9 @@ def synthetic_page(
     papers.draw(picture, ink, pen, rng)
 
     view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
+    values = tuple(mark.value for row in rows for mark in row)
+    rows = [[mark for mark in row if mark.value != NO_DIGIT] for row in rows]
+    rows = [row for row in rows if row]
     boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
     if photo:
         owners = papers.seen(owners, view)
@@ -161,7 +186,7 @@ def synthetic_page(
         else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     )
     lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
-    return SyntheticPage(pixels, lines, boxes, owners)
+    return SyntheticPage(pixels, lines, boxes, owners, values)
 
 
 class Scribe:
@@ -205,6 +230,11 @@ class Scribe:
         )
         return trimmed(ink)
 
+    def scrawl(self, kind: str) -> Ink:
+        """The ink of something that is no digit, of a kind of ``KINDS``, without a margin."""
+        size_px = self._digit_px * self._rng.uniform(0.6, 1.1)
+        return trimmed(KINDS[kind](self._rng, max(4, round(size_px / INK_SHARE))))
+
 
 def _pen_width(image: Pixels) -> float:
     """About the width of the strokes, as a share of the box of 20 px: twice area by outline."""
@@ -233,7 +263,11 @@ def trimmed(ink: Ink) -> Ink:
 
 
 def _lines(
-    rng: np.random.Generator, scribe: Scribe, digit_px: float, touching: float | None
+    rng: np.random.Generator,
+    scribe: Scribe,
+    digit_px: float,
+    touching: float | None,
+    strange: float,
 ) -> list[list[Placed]]:
     """One to eight lines of one to twelve digits, each a little uneven and tilted."""
     room = _MAX_SIDE_PX / digit_px
@@ -247,9 +281,15 @@ def _lines(
     for k in range(int(rng.integers(1, most_lines + 1))):
         row: list[Placed] = []
         start, slope = indent * rng.random() * digit_px, tilt + rng.normal(0.0, 0.006)
-        for _ in range(int(rng.integers(1, most_digits + 1))):
-            value = int(rng.integers(10))
-            ink = scribe.write(value)
+        num_digits = int(rng.integers(1, most_digits + 1))
+        num_strange, kind = 0, ""
+        if strange and rng.random() < strange:
+            num_strange = num_digits if rng.random() < 0.5 else int(rng.integers(num_digits)) + 1
+            kind = _strange_kind(rng)
+        for number in range(num_digits):
+            is_strange = number < num_strange
+            value = NO_DIGIT if is_strange else int(rng.integers(10))
+            ink = scribe.scrawl(kind) if is_strange else scribe.write(value)
             x = round(start)
             foot = k * pitch + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
             y = round(foot) - ink.shape[0]
@@ -258,12 +298,17 @@ def _lines(
                 gap = usual_gap * rng.uniform(0.6, 1.4) + (rng.random() < 0.06) * rng.uniform(
                     0.5, 1
                 )
+                gap += 0.4 * (value != row[-1].value == NO_DIGIT)  # a word stands apart
                 x = x_beside(
                     row, ink, y, -0.02 if touches else max(gap, 0.06, 2 / digit_px), digit_px
                 )
             row.append(Placed(value, ink, x, y))
         rows.append(row)
     return rows
+
+
+def _strange_kind(rng: np.random.Generator) -> str:
+    return str(rng.choice(list(_STRANGE), p=list(_STRANGE.values())))
 
 
 def x_beside(row: list[Placed], ink: Ink, y: int, gap: float, digit_px: float) -> int:
@@ -292,7 +337,7 @@ def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
 
 
 def _cells(
-    rng: np.random.Generator, scribe: Scribe, digit_px: float, *, is_table: bool
+    rng: np.random.Generator, scribe: Scribe, digit_px: float, is_table: bool, strange: float
 ) -> tuple[list[list[Placed]], list[_Segment]]:
     """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
     wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()
@@ -309,8 +354,9 @@ def _cells(
             is_last_chance = k == num_rows - 1 and column == columns - 1 and not rows and not row
             if rng.random() >= filled and not is_last_chance:
                 continue
-            value = int(rng.integers(10))
-            ink = scribe.write(value)
+            is_strange = strange > 0 and rng.random() < strange
+            value = NO_DIGIT if is_strange else int(rng.integers(10))
+            ink = scribe.scrawl(_strange_kind(rng)) if is_strange else scribe.write(value)
             stray_x, stray_y = (rng.normal(0.0, 0.05, 2) * digit_px).tolist()
             x = column * wide + (wide - ink.shape[1]) / 2 + stray_x
             y = top + (high - ink.shape[0]) / 2 + stray_y

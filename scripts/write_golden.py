@@ -81,6 +81,16 @@ def scribble(seed: int) -> Pixels:
     return inverted(canvas)
 
 
+def among_words() -> Pixels:
+    """A number in print, and what somebody wrote behind it and below."""
+    canvas = draw("\n407", 90, 0.1, 0.35, seed=40)
+    canvas[80:170, 330:630] = draw("358", 60, 0.1, 0.3, seed=41)[135:225, 20:320]
+    for row, words in enumerate(("human answer", "number")):
+        place = 20, 60 + 90 * row
+        cv2.putText(canvas, words, place, cv2.FONT_HERSHEY_SIMPLEX, 1.6, 0, 4, cv2.LINE_AA)
+    return canvas
+
+
 def inverted(ink: NDArray[np.float32]) -> Pixels:
     return np.rint(255 * (1 - ink)).astype(np.uint8)
 
@@ -135,6 +145,7 @@ def main() -> None:
 
     drawings = {name: draw(*what, seed) for seed, (name, what) in enumerate(DRAWINGS.items())}
     drawings |= {f"scribble-{seed}": scribble(seed) for seed in (1, 2)}
+    drawings["among-words"] = among_words()
     pages = []
     for name, drawing in drawings.items():
         page, glyphs = read(reader, drawing)

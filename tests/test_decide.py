@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from inkdigits.errors import BundleError, ConfigError
 from inkdigits.reading import Alternative, Box, Digit, Status
 
 PLACE = Box(3, 4, 10, 20)
+OK, REVIEW, REJECT = Status.OK, Status.REVIEW, Status.REJECT
 # Not in order, as nobody promised one.
 DIAL = [
     {"max_error": 0.005, "threshold": 0.8},
@@ -249,35 +251,65 @@ class TestNovelty:
 
 class TestCompany:
     @staticmethod
-    def line(*statuses: Status) -> list[Digit]:
-        return [Digit("4", 0.99, status, PLACE) for status in statuses]
+    def line(*words: Sequence[Status]) -> list[Digit]:
+        """Words of marks 10 px wide and 20 px high, 2 px apart; 20 px are between words."""
+        digits, x = [], 0
+        for word in words:
+            for status in word:
+                digits.append(Digit("4", 0.99, status, Box(x, 0, 10, 20)))
+                x += 12
+            x += 18
+        return digits
 
     def test_a_line_of_digits_stays_sure_beside_a_mark(self):
-        line = self.line(Status.OK, Status.OK, Status.OK, Status.REJECT)
+        line = self.line([OK, OK, OK, REJECT])
         assert in_company([line]) == [line]
 
-    def test_among_letters_nothing_is_sure(self):
-        letters = self.line(Status.OK, Status.REJECT, Status.REJECT)
-        digits = self.line(*[Status.OK] * 8)
-        assert in_company([letters, digits]) == [
-            self.line(Status.REVIEW, Status.REJECT, Status.REJECT),
-            digits,
+    def test_in_a_word_of_letters_nothing_is_a_digit(self):
+        letters, digits = self.line([OK, REVIEW, REJECT]), self.line([OK] * 8)
+        assert in_company([letters, digits]) == [self.line([REJECT] * 3), digits]
+        assert in_company([letters, digits], are_digits=True)[0] == self.line(
+            [REVIEW, REVIEW, REJECT]
+        )
+
+    def test_beside_letters_only_a_number_is_sure(self):
+        line = self.line([REJECT] * 5, [OK, OK], [OK, OK, OK], [OK, REVIEW, OK])
+        assert in_company([line]) == [
+            self.line([REJECT] * 5, [REVIEW, REVIEW], [OK, OK, OK], [REVIEW] * 3)
         ]
 
-    def test_on_a_page_of_letters_nothing_is_sure(self):
-        lines = [self.line(*[Status.REJECT] * 9), self.line(Status.OK)]
-        assert in_company(lines)[1] == self.line(Status.REVIEW)
+    def test_on_a_line_of_letters_even_a_short_word_is_lost_by_one(self):
+        line = self.line([REJECT, OK], [REJECT, REJECT, REJECT], [REVIEW], [OK])
+        assert in_company([line]) == [
+            self.line([REJECT, REJECT], [REJECT, REJECT, REJECT], [REVIEW], [REVIEW])
+        ]
+
+    def test_on_a_page_of_letters_only_numbers_are_sure(self):
+        lines = [self.line([REJECT] * 9), self.line([OK, OK]), self.line([OK] * 3)]
+        far_apart = self.line([OK], [OK], [OK])
+        assert in_company([*lines, far_apart]) == [
+            lines[0],
+            self.line([REVIEW, REVIEW]),
+            lines[2],
+            far_apart,
+        ]
 
     def test_on_a_crowded_page_only_what_is_sure_is_a_digit(self):
-        lines = [self.line(*[Status.OK] * 4, Status.REVIEW), self.line(Status.OK, Status.REJECT)]
+        lines = [self.line([OK] * 4, [REVIEW]), self.line([OK, REJECT])]
         assert in_company(lines, is_crowded=True) == [
-            self.line(*[Status.OK] * 4, Status.REJECT),
-            self.line(Status.REJECT, Status.REJECT),
+            self.line([OK] * 4, [REJECT]),
+            self.line([REJECT, REJECT]),
         ]
 
+    def test_the_order_of_the_line_is_kept(self):
+        line = self.line([OK, OK], [REJECT, REJECT, OK])[::-1]
+        found = in_company([line])[0]
+        assert [digit.box for digit in found] == [digit.box for digit in line]
+        assert [digit.status for digit in found] == [REJECT] * 3 + [REVIEW] * 2
+
     def test_bars_alone_are_no_sure_ones_unless_somebody_says_so(self):
-        bars = [replace(digit, value="1") for digit in self.line(Status.OK, Status.OK)]
-        mark = self.line(Status.REJECT)[0]
+        bars = [replace(digit, value="1") for digit in self.line([OK, OK])]
+        mark = self.line([REJECT])[0]
         doubted = [replace(bar, status=Status.REVIEW) for bar in bars]
         assert in_company([bars, bars, [*bars, *bars, mark]])[0] == doubted
         assert in_company([bars], are_digits=True) == [bars]

@@ -66,15 +66,27 @@ def test_what_is_not_cut_is_certain():
 
 
 def test_a_clear_cut_is_surer_than_one_that_could_be_otherwise():
-    """A 1 and a 0 that touch, or a 6 in two pieces."""
-    runs = runs_of((0, 0), (1, 1), (0, 1))
+    """A 1 and a 0 that touch, or a 6 in two pieces; in a line of digits."""
+    line = replace(line_of(40), cut_strokes=np.array([1.0, *[0.0] * 38]))
+    runs = runs_of((0, 0), (1, 1), (0, 1), *[(index, index) for index in range(2, 40)])
     clear, unclear = (
-        choose([line_of(2, 1.0)], [runs], judged((1, 0.99), (0, 0.99), (6, share)))[0]
+        choose([line], [runs], judged((1, 0.99), (0, 0.99), (6, share), *[(5, 0.99)] * 38))[0]
         for share in (0.01, 0.2)
     )
-    assert clear.runs == unclear.runs == [0, 1]
+    assert clear.runs[:2] == unclear.runs[:2] == [0, 1]
     assert min(clear.certainty) > 0.95
-    assert max(unclear.certainty) < min(clear.certainty) - 0.01
+    assert max(unclear.certainty[:2]) < min(clear.certainty[:2]) - 0.01
+
+
+@pytest.mark.parametrize(("of_others", "path"), [(5, [0, 1]), (NONE, [2])])
+def test_among_letters_one_is_not_cut_into_digits(of_others, path):
+    """An n, which could be two 1s that touch, in a line of digits and in a line of letters."""
+    line = line_of(14)
+    line = replace(line, cut_strokes=np.array([1.0, *[0.0] * 12]))
+    runs = runs_of((0, 0), (1, 1), (0, 1), *[(index, index) for index in range(2, 14)])
+    probabilities = judged((1, 0.8), (1, 0.8), (NONE, 0.95), *[(of_others, 0.95)] * 12)
+    (choice,) = chosen([line], [runs], probabilities)
+    assert choice[: len(path)] == path
 
 
 def test_the_same_digit_with_or_without_a_speck_is_no_doubt():

@@ -325,6 +325,28 @@ class TestPage:
                 assert_near(digit.box, box, tolerance_px=3)
             assert_near(line.box, Box.around(expected), tolerance_px=3)
 
+    @pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
+    @pytest.mark.parametrize("font", [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX])
+    def test_print_is_no_digits_and_a_number_among_it_is(self, reader, font, size):
+        print_of = [
+            "The quick brown fox jumps over a lazy dog while",
+            "the judge reads every answer and writes remarks",
+            "beside them. Please hand in your paper before",
+        ]
+        picture = np.full((round(240 * size) + 110, round(1040 * size)), 245, np.uint8)
+        number, _ = written("4072", height_px=60)
+        height, width = number.shape[:2]
+        picture[-height:, :width] = number
+        for row, text in enumerate(print_of):
+            place = round(15 * size), round((50 + 60 * row) * size)
+            cv2.putText(picture, text, place, font, size, 20, max(1, round(2 * size)), cv2.LINE_AA)
+        page = reader.read(picture)
+        certain = [digit.value for digit in page.digits if digit.status is Status.OK]
+        assert "".join(certain) == "4072"
+        assert page.text.endswith("4072")
+        letters = sum(map(str.isalpha, "".join(print_of)))
+        assert len(page.text.replace("\n", "")) <= 4 + 0.05 * letters
+
     def test_boxes_are_in_pixels_of_the_page_however_large(self, reader):
         """12 megapixels are read at a quarter of that; the boxes must not tell."""
         rng = np.random.default_rng(8)

@@ -1,6 +1,7 @@
 """From logits to a status: what may be trusted, what a person should look at, what is no digit."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,9 @@ DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
 _DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 3, 1 / 2  # shares of rejected marks
+_STRANGE_WORD, _STRANGE_LINE = 1 / 3, 1 / 2  # ... from which on there are no digits at all
+_WORD = 3  # marks that stand together say something of one another
+_SPACE = 0.35  # between words, in heights
 
 
 @dataclass(frozen=True)
@@ -159,33 +163,68 @@ def in_company(
 ) -> list[list[Digit]]:
     """Doubt the digits that stand among what is no digit.
 
-    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So on a
-    line a third of whose marks were rejected, and on a page half of whose marks were, nothing
-    is ok: such digits are for review. A 1 is only a bar, as fences, rulings and bricks are; so
-    where nothing but 1s is sure on a page, they are for review as well. On a crowded page, nothing
-    is for review: there, what is not ok is no digit.
+    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So what
+    stands in a word of which a third was rejected, or in any word with a rejected mark on a line
+    half of which was, is no digit either. On the rest of a line a third of whose marks were
+    rejected, and of a page half of whose marks were, nothing is ok and digits are for review, but
+    for a number: a word or a line of three digits or more, all of them sure. A 1 is only a bar,
+    as fences, rulings and bricks are; so where nothing but 1s is sure on a page, they are for
+    review as well. On a crowded page, nothing is for review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
         is_crowded: the page holds far more marks than a page of digits.
-        are_digits: somebody says that these are digits, so that a 1 is not doubted.
+        are_digits: somebody says that these are digits, so none is taken for a letter, and a 1 is
+            not doubted.
 
     Returns:
         The same, some with a worse status.
     """
     every = [digit for line in lines for digit in line]
-    are_bars = all(digit.value == "1" for digit in every if digit.status is Status.OK)
-    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE or (are_bars and not are_digits)
+    are_bars = not are_digits and all(
+        digit.value == "1" for digit in every if digit.status is Status.OK
+    )
+    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE
     company = []
     for line in lines:
-        is_doubtful = is_page_doubtful or _share_rejected(line) >= _DOUBTFUL_LINE
-        worse = {Status.OK: Status.REVIEW} if is_doubtful else {}
-        if is_crowded:
-            worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
-        company.append(
-            [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
-        )
+        of_line = _share_rejected(line)
+        is_doubtful = is_page_doubtful or of_line >= _DOUBTFUL_LINE
+        beside = list(line)
+        for word in _words(line):
+            digits = [line[index] for index in word]
+            of_word = _share_rejected(digits)
+            is_number = _is_number(digits) or _is_number(line)
+            worse = (
+                {Status.OK: Status.REVIEW} if are_bars or (is_doubtful and not is_number) else {}
+            )
+            if not are_digits and (
+                (len(word) >= _WORD and of_word >= _STRANGE_WORD)
+                or (of_word > 0 and of_line >= _STRANGE_LINE)
+            ):
+                worse = dict.fromkeys((Status.OK, Status.REVIEW), Status.REJECT)
+            elif is_crowded:
+                worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
+            for index, digit in zip(word, digits, strict=True):
+                beside[index] = replace(digit, status=worse.get(digit.status, digit.status))
+        company.append(beside)
     return company
+
+
+def _is_number(digits: Sequence[Digit]) -> bool:
+    return len(digits) >= _WORD and all(digit.status is Status.OK for digit in digits)
+
+
+def _words(line: Sequence[Digit]) -> list[list[int]]:
+    """Which digits of a line stand together, from left to right."""
+    space = _SPACE * statistics.median([digit.box.height for digit in line] or [0])
+    words: list[list[int]] = []
+    right = -math.inf
+    for index in sorted(range(len(line)), key=lambda index: line[index].box.x):
+        if line[index].box.x - right > space:
+            words.append([])
+        words[-1].append(index)
+        right = max(right, line[index].box.right)
+    return words
 
 
 def _share_rejected(digits: Sequence[Digit]) -> float:

@@ -17,13 +17,17 @@ from inkdigits.imaging.split import best_path, run_shares
 # In nats: how much more probable another way must be to make up for it.
 _PER_DIGIT = 0.05  # a digit more
 _PER_CUT_STROKE = 0.8  # a cut, for each stroke's width of ink that it goes through
-_NO_DIGIT = 4.0  # a run that is no digit, and again for each digit's width of it
+_NO_DIGIT = 4.0  # a run that is no digit, and again for each digit's width of it; less among such
 _SKIP = 4.0  # an atom that is left out; less for a speck
 _LEAST = 1e-6  # probabilities below this are all alike
 
 _DIGIT_WIDTH = 0.7  # in heights
 _SHARPNESS = 2.0  # the neighbours of a cut tell of each other, so their sum says too little
 _ALIKE = 0.6  # runs that share so much of their boxes are the same digit
+_WIDEST, _LOWEST = 1.1, 0.4  # in heights, of a piece that may be one letter, and no speck
+_PRIOR = (
+    8.0  # so many pieces more speak of a line, as on its page; and of a page, all of them digits
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,11 @@ class Lattice:
 
     @classmethod
     def of(
-        cls, line: LineAtoms, runs: Sequence[Candidate], judged: NDArray[np.float32]
+        cls,
+        line: LineAtoms,
+        runs: Sequence[Candidate],
+        judged: NDArray[np.float32],
+        no_digit: float,
     ) -> "Lattice":
         """Weigh the runs of one line.
 
@@ -52,6 +60,7 @@ class Lattice:
             line: as ``find_atoms`` gives it.
             runs: of its atoms, as they were read.
             judged: (n, classes + 1) float32 probabilities, of which the last is "no digit".
+            no_digit: cost of a run that is none, and again for each digit's width of it.
         """
         spans = [(run.first, run.last) for run in runs]
         first, last = np.array(spans, np.int64).reshape(-1, 2).T
@@ -65,7 +74,7 @@ class Lattice:
         return cls(
             spans,
             of_digit * (0.3 + 0.7 * width)[:, None],
-            improbable[:, -1] + _NO_DIGIT * np.maximum(1, width / _DIGIT_WIDTH) + cuts,
+            improbable[:, -1] + no_digit * np.maximum(1, width / _DIGIT_WIDTH) + cuts,
             _SKIP * np.minimum(1.0, 0.1 + 4 * area),
         )
 
@@ -145,9 +154,10 @@ def choose(
         What was chosen on each line.
     """
     chosen, start = [], 0
-    for line, runs in zip(lines, candidates, strict=True):
+    no_digit = _no_digit(lines, candidates, judged)
+    for line, runs, cost in zip(lines, candidates, no_digit.tolist(), strict=True):
         rows = judged[start : start + len(runs)]
-        lattice = Lattice.of(line, runs, rows)
+        lattice = Lattice.of(line, runs, rows, cost)
         costs, num_atoms = lattice.costs(), len(line.boxes)
         path = best_path(num_atoms, lattice.spans, costs, lattice.skip)
         shares = run_shares(num_atoms, lattice.spans, _SHARPNESS * costs, _SHARPNESS * lattice.skip)
@@ -161,6 +171,33 @@ def choose(
         chosen.append(Choice(path, np.where(is_cut[path], certainty, 1.0), lattice))
         start += len(runs)
     return chosen
+
+
+def _no_digit(
+    lines: Sequence[LineAtoms],
+    candidates: Sequence[Sequence[Candidate]],
+    judged: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """What it costs on each line, (lines,), to call a run no digit: less where that is common.
+
+    How common it is, the pieces say that nobody cut. Hardly one of them is no digit where digits
+    stand, and most are where letters do; there, an n is not to be two strokes that look like 1s.
+    """
+    counts, start = np.zeros((len(lines), 2)), 0  # of a line: pieces that are none, pieces
+    for count, line, runs in zip(counts, lines, candidates, strict=True):
+        first, last = np.array([(run.first, run.last) for run in runs], np.int64).reshape(-1, 2).T
+        size = np.array([run.segment.box[2:] for run in runs]).reshape(-1, 2) / line.height_px
+        is_free = np.concatenate([[0.0], line.cut_strokes, [0.0]]) == 0  # nothing is cut there
+        free_before = np.concatenate([[0], np.cumsum(is_free)])
+        is_piece = is_free[first] & (free_before[last + 1] - free_before[first] == 1)
+        is_piece &= is_free[last + 1] & (size[:, 0] <= _WIDEST) & (size[:, 1] >= _LOWEST)
+        is_none = judged[start : start + len(runs), -1] > 0.5
+        count[:] = (is_piece & is_none).sum(), is_piece.sum()
+        start += len(runs)
+    none, pieces = counts.T
+    of_page = none.sum() / (pieces.sum() + _PRIOR)
+    share = (none + _PRIOR * of_page) / (pieces + _PRIOR)
+    return np.asarray(-np.log(np.maximum(share, np.exp(-_NO_DIGIT))))
 
 
 def _overlap(

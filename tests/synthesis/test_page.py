@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from inkdigits.synthesis import synthetic_digits
-from inkdigits.synthesis.page import NO_DIGIT, Layout, SyntheticPage, synthetic_page
+from inkdigits.synthesis.page import Layout, SyntheticPage, synthetic_page
 
 
 def clean_page(seed: int, **options: object) -> SyntheticPage:
@@ -159,21 +159,20 @@ class TestSyntheticPage:
             )
             assert inside.mean() > 0.97
 
-    @pytest.mark.parametrize("layout", ["lines", "table"])
-    def test_what_is_strange_is_on_the_page_but_not_in_its_lines(self, layout: Layout) -> None:
-        pages = [clean_page(seed, layout=layout, strange=0.6) for seed in range(12)]
-        values = [value for page in pages for value in page.values]
-        assert 0.3 < np.mean(np.equal(values, NO_DIGIT)) < 0.7
-        for page in pages:
-            said = "".join(str(value) for value in page.values if value != NO_DIGIT)
-            assert "".join(page.lines) == said
+    def test_what_is_strange_is_on_the_page_but_not_in_its_lines(self) -> None:
+        num_strange = 0
+        for seed in range(8):
+            page = clean_page(seed, strange=0.6)
+            assert all(line.isdecimal() for line in page.lines)  # a line of words alone is none
             assert [len(line) for line in page.lines] == [len(boxes) for boxes in page.boxes]
-            assert all(page.lines)  # a line of words alone is none
-            assert set(np.unique(page.owners)) <= set(range(len(page.values) + 1))
-            strange = np.flatnonzero(np.equal(page.values, NO_DIGIT)) + 1
-            is_strange = np.isin(page.owners, strange)
-            assert not is_strange.any() or marked(page)[is_strange].mean() > 0.4
+            num_digits = len("".join(page.lines))
+            assert set(np.unique(page.owners)) <= set(range(num_digits + 1))
+            far = cv2.dilate((page.owners > 0).astype(np.uint8), np.ones((5, 5))) == 0
+            num_strange += int((marked(page) & far).sum())
+        assert num_strange > 2000
 
-    def test_without_strange_things_every_mark_is_a_digit(self) -> None:
-        page = clean_page(3)
-        assert "".join(str(value) for value in page.values) == "".join(page.lines)
+    def test_strange_things_only_is_a_page_without_lines(self) -> None:
+        page = clean_page(5, layout="table", strange=1.0)
+        assert page.lines == page.boxes == ()
+        assert not page.owners.any()
+        assert marked(page).any()

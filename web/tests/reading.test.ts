@@ -97,11 +97,37 @@ const digit = (status: Status, value = "1"): Digit => ({
   alternatives: [],
 });
 
-test("among what is no digit, nothing is sure", () => {
-  const line = [digit("ok"), digit("ok"), digit("reject")];
-  expect(inCompany([line])[0]!.map(({ status }) => status)).toEqual(["review", "review", "reject"]);
-  expect(inCompany([[digit("ok"), digit("ok", "2")]])[0]![0]!.status).toBe("ok");
-  expect(inCompany([[digit("review")]], { isCrowded: true })[0]![0]!.status).toBe("reject");
+/** Words of marks 10 px wide and 20 px high, 2 px apart; 20 px are between words. */
+function lineOf(...words: Status[][]): Digit[] {
+  let x = 0;
+  return words.flatMap((word) => {
+    const digits = word.map((status): Digit => {
+      x += 12;
+      return { ...digit(status, "4"), box: [x - 12, 0, 10, 20] };
+    });
+    x += 18;
+    return digits;
+  });
+}
+
+const company = (line: Digit[], options = {}): Status[] =>
+  inCompany([line], options)[0]!.map(({ status }) => status);
+
+test("in a word of letters nothing is a digit", () => {
+  const line = lineOf(["ok", "review", "reject"]);
+  expect(company(line)).toEqual(["reject", "reject", "reject"]);
+  expect(company(line, { areDigits: true })).toEqual(["review", "review", "reject"]);
+});
+
+test("beside letters, only a number is sure", () => {
+  const line = lineOf(["reject", "reject", "reject"], ["ok", "ok"], ["ok", "ok", "ok"]);
+  const letters = ["reject", "reject", "reject"];
+  expect(company(line)).toEqual([...letters, "review", "review", "ok", "ok", "ok"]);
+});
+
+test("what is sure stays so among digits, and what is not is none in a crowd", () => {
+  expect(company(lineOf(["ok", "ok", "ok", "reject"]))).toEqual(["ok", "ok", "ok", "reject"]);
+  expect(company(lineOf(["review"]), { isCrowded: true })).toEqual(["reject"]);
 });
 
 test("bars alone are no sure 1s, unless somebody says so", () => {

@@ -36,7 +36,8 @@ _SPECK = 0.22  # smaller in both directions is no stroke of a digit
 _PART = 0.6  # less high is perhaps part of a digit
 _BAR = 0.3  # less high is perhaps the bar of a 5
 _SMALLEST_DIGIT = 0.35  # less high is no digit by itself
-_LARGEST_DIGIT = 3.0
+_LARGEST_DIGIT = 6.0  # beside the small print of a form, people write large
+_LONG = 3.0  # what is longer than that, and flat, is a line
 _NEAR = 0.25  # strokes of one digit are at most this far apart, downwards
 _BESIDE = 0.12  # ... and sideways
 _MAX_JOINED = 1.7  # strokes that make up something higher are of two digits
@@ -245,7 +246,7 @@ def _strokes(marks: Marks, scale_px: float) -> Marks:
     """Leave out specks, frames, and what is far too large to be part of a digit."""
     largest = np.maximum(marks.height, marks.width)
     is_large = marks.height > _LARGEST_DIGIT * scale_px
-    is_long = (marks.width > _LARGEST_DIGIT * scale_px) & (marks.height < 0.3 * scale_px)
+    is_long = (marks.width > _LONG * scale_px) & (marks.height < 0.3 * scale_px)
     return marks.where((largest >= _SPECK * scale_px) & ~is_large & ~is_long & ~is_frame(marks))
 
 

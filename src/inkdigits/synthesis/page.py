@@ -51,21 +51,25 @@ class SyntheticPage:
         picture: (H, W, 3) uint8 RGB.
         lines: what it says, top to bottom, one string of digits each.
         boxes: where each digit of each line stands, in pixels of the picture.
-        owners: (H, W) int32, of each pixel the mark whose stroke it is: 0 none, 1 the first in
+        owners: (H, W) int32, of each pixel the digit whose stroke it is: 0 none, 1 the first in
             reading order.
-        values: what each mark is, in reading order: 0 to 9, or 10 for what is no digit.
     """
 
     picture: Pixels
     lines: tuple[str, ...]
     boxes: tuple[tuple[Box, ...], ...]
     owners: NDArray[np.int32]
-    values: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The ink of one digit, or of what is none, and where its top left corner is, in pixels of the unframed page."""
+    """The ink of one mark, and where its top left corner is, in pixels of the unframed page.
+
+    Attributes:
+        value: 0 to 9, or 10 for what is no digit.
+        ink: (h, w) float32, without a margin.
+        x, y: of the corner.
+    """
 
     value: int
     ink: Ink
@@ -150,12 +154,13 @@ def synthetic_page(
     frame = [(a + dx, b + dy, c + dx, d + dy) for a, b, c, d in frame]
 
     ink, owners = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)
-    for number, digit in enumerate((digit for row in rows for digit in row), start=1):
-        place = np.s_[
-            digit.y : digit.y + digit.ink.shape[0], digit.x : digit.x + digit.ink.shape[1]
-        ]
-        owners[place][digit.ink > np.maximum(ink[place], _FAINT)] = number
-        np.maximum(ink[place], digit.ink, out=ink[place])
+    number = 0
+    for mark in (mark for row in rows for mark in row):
+        place = np.s_[mark.y : mark.y + mark.ink.shape[0], mark.x : mark.x + mark.ink.shape[1]]
+        number += mark.value != NO_DIGIT
+        owner = 0 if mark.value == NO_DIGIT else number
+        owners[place][mark.ink > np.maximum(ink[place], _FAINT)] = owner
+        np.maximum(ink[place], mark.ink, out=ink[place])
 
     picture = papers.lay_paper(paper, height, width, rng)
     if photo and rng.random() < 0.15 and not paper.is_board:
@@ -171,7 +176,6 @@ def synthetic_page(
     papers.draw(picture, ink, pen, rng)
 
     view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
-    values = tuple(mark.value for row in rows for mark in row)
     rows = [[mark for mark in row if mark.value != NO_DIGIT] for row in rows]
     rows = [row for row in rows if row]
     boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
@@ -186,7 +190,7 @@ def synthetic_page(
         else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     )
     lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
-    return SyntheticPage(pixels, lines, boxes, owners, values)
+    return SyntheticPage(pixels, lines, boxes, owners)
 
 
 class Scribe:

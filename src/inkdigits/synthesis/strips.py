@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.synthesis.nondigits import KINDS
-from inkdigits.synthesis.page import Placed, Scribe, trimmed, x_beside
+from inkdigits.synthesis.page import NO_DIGIT, Placed, Scribe, trimmed, x_beside
 
 Ink = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-NO_DIGIT = 10
 _SMALLEST_PX, _LARGEST_PX = 11.0, 40.0  # of the digits, before the strip is brought to its height
 _COUNTS = (0.14, 0.38, 0.26, 0.13, 0.06, 0.03)  # shares of strips of one, two … marks
 _OTHERS = (

@@ -15,7 +15,6 @@ from inkdigits.imaging.ink import page_ink
 from inkdigits.imaging.segment import Finding, Segment, find_atoms
 from inkdigits.synthesis.page import NO_DIGIT, synthetic_page
 
-_STRANGE_LINES = 0.35  # share of the lines that have words on them: letters, print, scrawls
 _SMALLEST_PX, _LARGEST_PX = 9.0, 72.0  # of the digits; larger ones are seen no better
 _NEAR_PX = 12.0  # smaller ones are written at this size, and seen from farther away
 # Shares of ink. How much of a digit a candidate has, and how much of the candidate is that digit's,
@@ -59,21 +58,18 @@ def _endless(
     images: NDArray[np.uint8], labels: NDArray[np.integer], seed: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     rng = np.random.default_rng(seed)
-    for finding, owners, values in taken_apart(images, labels, rng, strange=_STRANGE_LINES):
+    for finding, owners, values in taken_apart(images, labels, rng):
         yield from _labelled(finding, owners, values, rng)
 
 
 def taken_apart(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.integer],
-    rng: np.random.Generator,
-    strange: float = 0.0,
+    images: NDArray[np.uint8], labels: NDArray[np.integer], rng: np.random.Generator
 ) -> Iterator[tuple[Finding, NDArray[np.int32], NDArray[np.int64]]]:
     """Take synthetic pages apart without end, as the reader does.
 
     Yields:
         What was found on a page; of each pixel of its ink whose stroke it is, 0 for nobody's; and
-        what each of these numbers stands for: 0 to 9, or 10 for what is no digit.
+        the digit that each of these numbers stands for.
     """
     while True:
         digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
@@ -82,7 +78,6 @@ def taken_apart(
             digits=(images, labels),
             digit_px=max(digit_px, _NEAR_PX),
             touching=rng.choice([0.0, 0.3, 0.6]),
-            strange=strange,
         )
         picture, owners = page.picture, page.owners.astype(np.float32)
         if digit_px < _NEAR_PX:
@@ -94,7 +89,8 @@ def taken_apart(
         near = cv2.resize(owners, (width, height), interpolation=cv2.INTER_NEAREST)
         edges = cv2.dilate(near, np.ones((3, 3), np.uint8))
         owned = np.where(near > 0, near, edges).astype(np.int32)
-        yield finding, owned, np.array([0, *page.values])
+        values = np.array([0, *(int(value) for line in page.lines for value in line)])
+        yield finding, owned, values
 
 
 def _labelled(
@@ -111,7 +107,7 @@ def _labelled(
     others: list[Segment] = []
     for line in finding.lines:
         for candidate in line.candidates():
-            owner, match = _match(candidate.segment, finding.ink, owners, whole, values)
+            owner, match = _match(candidate.segment, finding.ink, owners, whole)
             if owner:
                 digits.setdefault(owner, []).append((match, candidate.segment))
             elif match < 0:
@@ -133,13 +129,12 @@ def _match(
     ink: NDArray[np.float32],
     owners: NDArray[np.int32],
     whole: NDArray[np.float64],
-    values: NDArray[np.int64],
 ) -> tuple[int, float]:
     """Whose strokes a candidate holds.
 
     Returns:
-        Which mark it is and how well it matches, to 1; 0 and -1 if it is no digit; 0 and 0 where
-        that may be argued about, as with parts of a letter: the bowl of a d is a 0.
+        Which digit it is and how well it matches, to 1; 0 and -1 if it is none; 0 and 0 where that
+        may be argued about.
     """
     box = segment.box
     place = np.s_[box.y : box.bottom, box.x : box.right]
@@ -157,10 +152,9 @@ def _match(
     match = min(float(share[most]), float(purity))
     if (share >= _MUCH).sum() >= 2 or (share[most] > _WHOLE and purity < _MIXED):
         return 0, -1
-    is_strange = values[most + 1] == NO_DIGIT
-    if match >= _FAIR and of_digits >= _CLEAN * held.sum() and not (is_strange and is_line):
+    if match >= _FAIR and of_digits >= _CLEAN * held.sum():
         return most + 1, match
-    is_part = share[most] < _PART and purity > _WHOLE and not (is_strange or is_line)
+    is_part = share[most] < _PART and purity > _WHOLE and not is_line
     return 0, -1 if is_part else 0
 
 

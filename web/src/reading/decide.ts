@@ -1,11 +1,16 @@
 /** From logits to a status. As Python's `decide.py`. */
 
+import { median } from "./image.ts";
 import { alternatives, type Box, type Digit, type Status } from "./page.ts";
 import { logSumExp } from "./split.ts";
 
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
 const DOUBTFUL_LINE = 1 / 3;
 const DOUBTFUL_PAGE = 1 / 2;
+const STRANGE_WORD = 1 / 3; // of rejected marks, from which on there are no digits at all
+const STRANGE_LINE = 1 / 2;
+const WORD = 3; // marks that stand together say something of one another
+const SPACE = 0.35; // between words, in heights
 export const DEFAULT_MAX_ERROR = 0.002;
 
 export interface DialRow {
@@ -108,22 +113,60 @@ export function judge(
   };
 }
 
-/** Doubt the digits that stand among what is no digit; and bars alone, unless they are digits. */
+/**
+ * Doubt the digits that stand among what is no digit, but for a number of sure digits; take
+ * what stands in a word of letters for none; and doubt bars alone, unless they are digits.
+ */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
   { isCrowded = false, areDigits = false } = {},
 ): T[][] {
   const every = lines.flat();
-  const areBars = every.every((digit) => digit.status === "reject" || digit.value === "1");
-  const isPageDoubtful = shareRejected(every) >= DOUBTFUL_PAGE || (areBars && !areDigits);
+  const areBars =
+    !areDigits && every.every((digit) => digit.status !== "ok" || digit.value === "1");
+  const isPageDoubtful = shareRejected(every) >= DOUBTFUL_PAGE;
   return lines.map((line) => {
-    const isDoubtful = isPageDoubtful || shareRejected(line) >= DOUBTFUL_LINE;
-    const worse = (status: Status): Status => {
-      if (status === "ok" && isDoubtful) return isCrowded ? "reject" : "review";
-      return status === "review" && isCrowded ? "reject" : status;
-    };
-    return line.map((digit) => ({ ...digit, status: worse(digit.status) }));
+    const ofLine = shareRejected(line);
+    const isDoubtful = isPageDoubtful || ofLine >= DOUBTFUL_LINE;
+    const beside = [...line];
+    for (const word of words(line)) {
+      const digits = word.map((index) => line[index]!);
+      const ofWord = shareRejected(digits);
+      const isLong = word.length >= WORD;
+      const isDoubted = areBars || (isDoubtful && !isNumber(digits) && !isNumber(line));
+      const isStrange =
+        !areDigits &&
+        ((isLong && ofWord >= STRANGE_WORD) || (ofWord > 0 && ofLine >= STRANGE_LINE));
+      const worse = (status: Status): Status => {
+        if (isStrange && status !== "blank") return "reject";
+        if (status === "ok" && isDoubted) return isCrowded ? "reject" : "review";
+        return status === "review" && isCrowded ? "reject" : status;
+      };
+      for (const index of word) {
+        beside[index] = { ...line[index]!, status: worse(line[index]!.status) };
+      }
+    }
+    return beside;
   });
+}
+
+function isNumber(digits: readonly Digit[]): boolean {
+  return digits.length >= WORD && digits.every((digit) => digit.status === "ok");
+}
+
+/** Which digits of a line stand together, from left to right. */
+function words(line: readonly Digit[]): number[][] {
+  const space = SPACE * median(line.map((digit) => digit.box[3]));
+  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  const found: number[][] = [];
+  let right = -Infinity;
+  for (const index of order) {
+    const [x, , width] = line[index]!.box;
+    if (x - right > space) found.push([]);
+    found.at(-1)!.push(index);
+    right = Math.max(right, x + width);
+  }
+  return found;
 }
 
 function shareRejected(digits: readonly Digit[]): number {

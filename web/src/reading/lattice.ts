@@ -6,12 +6,15 @@ import { bestPath, type Run, runShares } from "./split.ts";
 // In nats: how much more probable another way must be to make up for it.
 const PER_DIGIT = 0.05;
 const PER_CUT_STROKE = 0.8;
-const NO_DIGIT = 4; // and again for each digit's width
+const NO_DIGIT = 4; // and again for each digit's width; less among such
 const SKIP = 4;
 const LEAST = 1e-6;
 const DIGIT_WIDTH = 0.7; // in heights
 const SHARPNESS = 2; // the neighbours of a cut tell of each other, so their sum says too little
 const ALIKE = 0.6; // runs that share so much of their boxes are the same digit
+const WIDEST = 1.1; // in heights, of a piece that may be one letter
+const LOWEST = 0.4; // ... and no speck
+const PRIOR = 6; // so many pieces more speak of a line, as on its page; and of a page, all digits
 
 /** What each way to explain the atoms of a line costs, in nats. */
 export interface Lattice {
@@ -35,8 +38,12 @@ export interface Choice {
   readonly lattice: Lattice;
 }
 
-/** Weigh the runs of a line, given the probabilities of each. */
-export function latticeOf(line: LineAtoms, judged: readonly Float64Array[]): Lattice {
+/** Weigh the runs of a line, given the probabilities of each, and what one that is none costs. */
+export function latticeOf(
+  line: LineAtoms,
+  judged: readonly Float64Array[],
+  noDigit = NO_DIGIT,
+): Lattice {
   const { runs, segments, boxes, height_px } = line;
   const cut = [0, ...line.cutStrokes, 0].map((strokes) => (strokes * PER_CUT_STROKE) / 2);
   const cuts = runs.map(([first, last]) => cut[first]! + cut[last + 1]!);
@@ -54,7 +61,7 @@ export function latticeOf(line: LineAtoms, judged: readonly Float64Array[]): Lat
     asNone: judged.map(
       (row, index) =>
         improbable(row.at(-1)!) +
-        NO_DIGIT * Math.max(1, widths[index]! / DIGIT_WIDTH) +
+        noDigit * Math.max(1, widths[index]! / DIGIT_WIDTH) +
         cuts[index]!,
     ),
     skip: boxes.map(
@@ -98,10 +105,47 @@ export function costOf(
   return best.at(-1)!.at(-1)!;
 }
 
-/** Choose the digits of a line, given the probabilities of all its candidates. */
-export function choose(line: LineAtoms, judged: readonly Float64Array[]): Choice {
+/**
+ * What it costs on each line to call a run no digit: the less, the more of the pieces that nobody
+ * cut are none. Among letters, an n is not to be two strokes that look like 1s.
+ */
+export function noDigitCosts(
+  lines: readonly LineAtoms[],
+  judged: readonly (readonly Float64Array[])[],
+): number[] {
+  const counts = lines.map((line, number) => {
+    const pieces = judged[number]!.filter((_, index) => isPiece(line, index));
+    return { all: pieces.length, none: pieces.filter((row) => row.at(-1)! > 0.5).length };
+  });
+  const sum = (key: "all" | "none"): number => counts.reduce((so, count) => so + count[key], 0);
+  const ofPage = sum("none") / (sum("all") + PRIOR);
+  return counts.map(({ all, none }) => {
+    const share = (none + PRIOR * ofPage) / (all + PRIOR);
+    return -Math.log(Math.max(share, Math.exp(-NO_DIGIT)));
+  });
+}
+
+/** Whether a run is all of what hangs together, and of a size that one mark has. */
+function isPiece({ runs, segments, cutStrokes, height_px }: LineAtoms, index: number): boolean {
+  const [first, last] = runs[index]!;
+  const [, , width, height] = segments[index]!.box;
+  return (
+    !cutStrokes[first - 1] &&
+    !cutStrokes[last] &&
+    cutStrokes.slice(first, last).every((strokes) => strokes > 0) &&
+    width <= WIDEST * height_px &&
+    height >= LOWEST * height_px
+  );
+}
+
+/** Choose the digits of a line, given the probabilities of its candidates and what none costs. */
+export function choose(
+  line: LineAtoms,
+  judged: readonly Float64Array[],
+  noDigit = NO_DIGIT,
+): Choice {
   const { runs, boxes, cutStrokes } = line;
-  const lattice = latticeOf(line, judged);
+  const lattice = latticeOf(line, judged, noDigit);
   const costs = costsOf(lattice);
   const path = bestPath(boxes.length, runs, costs, lattice.skip);
   const sharp = (values: readonly number[]): number[] => values.map((value) => SHARPNESS * value);

@@ -3,7 +3,7 @@
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
-import { choose } from "./lattice.ts";
+import { choose, noDigitCosts } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines, type Segment } from "./segment.ts";
 
@@ -85,14 +85,15 @@ async function readAtoms(
   const { lines, note } = findAtoms(ink, isOneLine);
   const outputs = await run(lines.flatMap((line) => line.segments.map((segment) => segment.ink)));
   let next = 0;
-  const chosen = lines.map((line) => {
-    const all = line.segments.map((segment) => markOf(segment, outputs[next++]!, rule));
-    const choice = choose(
-      line,
-      all.map((mark) => mark.probabilities),
-    );
+  const candidates = lines.map((line) =>
+    line.segments.map((segment) => markOf(segment, outputs[next++]!, rule)),
+  );
+  const judged = candidates.map((all) => all.map((mark) => mark.probabilities));
+  const noDigit = noDigitCosts(lines, judged);
+  const chosen = lines.map((line, number) => {
+    const choice = choose(line, judged[number]!, noDigit[number]);
     const marks = choice.runs.map((index, place): Mark => {
-      return { ...all[index]!, certainty: choice.certainty[place]! };
+      return { ...candidates[number]![index]!, certainty: choice.certainty[place]! };
     });
     return { line, choice, marks };
   });

@@ -30,7 +30,8 @@ const SPECK = 0.22;
 const PART = 0.6;
 const BAR = 0.3;
 const SMALLEST_DIGIT = 0.35;
-const LARGEST_DIGIT = 3;
+const LARGEST_DIGIT = 6;
+const LONG = 3;
 const NEAR = 0.25;
 const BESIDE = 0.12;
 const MAX_JOINED = 1.7;
@@ -135,7 +136,7 @@ function digitsOf(all: readonly Mark[], widest: number): { digits: Mark[][]; res
   const strokes = all.filter((mark) => {
     const largest = Math.max(heightOf(mark), widthOf(mark));
     const isLarge = heightOf(mark) > LARGEST_DIGIT * scale_px;
-    const isLong = widthOf(mark) > LARGEST_DIGIT * scale_px && heightOf(mark) < 0.3 * scale_px;
+    const isLong = widthOf(mark) > LONG * scale_px && heightOf(mark) < 0.3 * scale_px;
     return largest >= SPECK * scale_px && !isLarge && !isLong && !frames.has(mark);
   });
   const digits = groups(strokes, (one, other) => areOne(one, other, scale_px))

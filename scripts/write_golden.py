@@ -82,7 +82,7 @@ def scribble(seed: int) -> Pixels:
 
 
 def among_words() -> Pixels:
-    """A number in print, and what somebody wrote behind it and below."""
+    """Words in print, and the numbers that somebody wrote beside them and below."""
     canvas = draw("\n407", 90, 0.1, 0.35, seed=40)
     canvas[80:170, 330:630] = draw("358", 60, 0.1, 0.3, seed=41)[135:225, 20:320]
     for row, words in enumerate(("human answer", "number")):

@@ -266,11 +266,19 @@ class TestCompany:
         assert in_company([line]) == [line]
 
     def test_in_a_word_of_letters_nothing_is_a_digit(self):
-        letters, digits = self.line([OK, REVIEW, REJECT]), self.line([OK] * 8)
-        assert in_company([letters, digits]) == [self.line([REJECT] * 3), digits]
+        letters, digits = self.line([OK, REVIEW, REJECT, REJECT, REJECT]), self.line([OK] * 8)
+        assert in_company([letters, digits]) == [self.line([REJECT] * 5), digits]
         assert in_company([letters, digits], are_digits=True)[0] == self.line(
-            [REVIEW, REVIEW, REJECT]
+            [REVIEW, REVIEW, REJECT, REJECT, REJECT]
         )
+
+    def test_a_sign_costs_no_digit(self):
+        """As in 12%, 3/4 and 5€."""
+        for word in ([OK, OK, REJECT], [OK, REJECT, OK], [OK, REJECT]):
+            (read,) = in_company([self.line(word)])
+            assert [digit.status for digit in read] == [
+                REVIEW if status is OK else REJECT for status in word
+            ]
 
     def test_beside_letters_only_a_number_is_sure(self):
         line = self.line([REJECT] * 5, [OK, OK], [OK, OK, OK], [OK, REVIEW, OK])
@@ -279,9 +287,9 @@ class TestCompany:
         ]
 
     def test_on_a_line_of_letters_even_a_short_word_is_lost_by_one(self):
-        line = self.line([REJECT, OK], [REJECT, REJECT, REJECT], [REVIEW], [OK])
-        assert in_company([line]) == [
-            self.line([REJECT, REJECT], [REJECT, REJECT, REJECT], [REVIEW], [REVIEW])
+        words = [REJECT, OK], [REJECT, REJECT, REJECT], [REVIEW], [OK], [OK, OK, REJECT]
+        assert in_company([self.line(*words)]) == [
+            self.line([REJECT] * 2, [REJECT] * 3, [REVIEW], [REVIEW], [REVIEW, REVIEW, REJECT])
         ]
 
     def test_on_a_page_of_letters_only_numbers_are_sure(self):
@@ -300,6 +308,8 @@ class TestCompany:
             self.line([OK] * 4, [REJECT]),
             self.line([REJECT, REJECT]),
         ]
+        foliage = [self.line([REJECT] * 4), self.line([OK] * 3)]
+        assert in_company(foliage, is_crowded=True)[1] == self.line([REJECT] * 3)
 
     def test_the_order_of_the_line_is_kept(self):
         line = self.line([OK, OK], [REJECT, REJECT, OK])[::-1]

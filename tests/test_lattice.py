@@ -89,6 +89,17 @@ def test_among_letters_one_is_not_cut_into_digits(of_others, path):
     assert choice[: len(path)] == path
 
 
+def test_what_no_digit_costs_follows_from_the_pieces_of_line_and_page():
+    """Two lines of two pieces, one of the four no digit: on its line and beside it."""
+    runs = runs_of((0, 0), (1, 1))
+    lines = choose([line_of(2)] * 2, [runs] * 2, judged((3, 1.0), (NONE, 1.0), (3, 1.0), (3, 1.0)))
+    of_page = 1 / (4 + 8)
+    for choice, none in zip(lines, (1, 0), strict=True):
+        share = (none + 8 * of_page) / (2 + 8)
+        certain = -np.log(1e-6)  # that the first one is a digit
+        assert choice.lattice.as_none[0] - certain == pytest.approx(-np.log(share))
+
+
 def test_the_same_digit_with_or_without_a_speck_is_no_doubt():
     line = line_of(3, 1.0)
     boxes = (*line.boxes[:2], Box(20, 0, 2, 2))

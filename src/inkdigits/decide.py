@@ -17,8 +17,8 @@ DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
 _DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 3, 1 / 2  # shares of rejected marks
-_STRANGE_WORD, _STRANGE_LINE = 1 / 3, 1 / 2  # ... from which on there are no digits at all
-_WORD = 3  # marks that stand together say something of one another
+_LETTERS = 1 / 2  # ... of a word or a line of letters
+_WORD, _LINE = 3, 5  # fewer marks do not tell whether they are letters, or a number
 _SPACE = 0.35  # between words, in heights
 
 
@@ -163,19 +163,20 @@ def in_company(
 ) -> list[list[Digit]]:
     """Doubt the digits that stand among what is no digit.
 
-    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So what
-    stands in a word of which a third was rejected, or in any word with a rejected mark on a line
-    half of which was, is no digit either. On the rest of a line a third of whose marks were
-    rejected, and of a page half of whose marks were, nothing is ok and digits are for review, but
-    for a number: a word or a line of three digits or more, all of them sure. A 1 is only a bar,
-    as fences, rulings and bricks are; so where nothing but 1s is sure on a page, they are for
-    review as well. On a crowded page, nothing is for review: there, what is not ok is no digit.
+    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So a word
+    of three marks of which more than half were rejected holds no digit; nor does any word with a
+    rejected mark on a line of letters, which is one of five marks or more with half of them
+    rejected, unless more of the word is sure than rejected, as of 12%. Elsewhere on a line a third
+    of whose marks were rejected, or on a page half of whose marks were, nothing is ok but numbers:
+    words and lines of three digits or more, all of them sure. A 1 is only a bar, as fences, rulings
+    and bricks are; so where nothing but 1s is sure on a page, they are for review as well. On a
+    crowded page, nothing is for review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
         is_crowded: the page holds far more marks than a page of digits.
-        are_digits: somebody says that these are digits, so none is taken for a letter, and a 1 is
-            not doubted.
+        are_digits: somebody says that these are digits, so none is rejected for its company, and a
+            1 is not doubted.
 
     Returns:
         The same, some with a worse status.
@@ -189,21 +190,18 @@ def in_company(
     for line in lines:
         of_line = _share_rejected(line)
         is_doubtful = is_page_doubtful or of_line >= _DOUBTFUL_LINE
+        is_of_letters = len(line) >= _LINE and of_line >= _LETTERS
         beside = list(line)
         for word in _words(line):
             digits = [line[index] for index in word]
-            of_word = _share_rejected(digits)
-            is_number = _is_number(digits) or _is_number(line)
+            is_number = not is_crowded and (_is_number(digits) or _is_number(line))
             worse = (
                 {Status.OK: Status.REVIEW} if are_bars or (is_doubtful and not is_number) else {}
             )
-            if not are_digits and (
-                (len(word) >= _WORD and of_word >= _STRANGE_WORD)
-                or (of_word > 0 and of_line >= _STRANGE_LINE)
-            ):
-                worse = dict.fromkeys((Status.OK, Status.REVIEW), Status.REJECT)
-            elif is_crowded:
+            if is_crowded:
                 worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
+            if not are_digits and _is_of_letters(digits, is_of_letters):
+                worse = dict.fromkeys((Status.OK, Status.REVIEW), Status.REJECT)
             for index, digit in zip(word, digits, strict=True):
                 beside[index] = replace(digit, status=worse.get(digit.status, digit.status))
         company.append(beside)
@@ -212,6 +210,14 @@ def in_company(
 
 def _is_number(digits: Sequence[Digit]) -> bool:
     return len(digits) >= _WORD and all(digit.status is Status.OK for digit in digits)
+
+
+def _is_of_letters(word: Sequence[Digit], is_line_of_letters: bool) -> bool:
+    if len(word) >= _WORD and _share_rejected(word) > _LETTERS:
+        return True
+    num_sure = sum(digit.status is Status.OK for digit in word)
+    num_rejected = sum(digit.status is Status.REJECT for digit in word)
+    return is_line_of_letters and num_rejected > 0 and num_sure <= num_rejected
 
 
 def _words(line: Sequence[Digit]) -> list[list[int]]:

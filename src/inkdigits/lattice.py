@@ -25,9 +25,7 @@ _DIGIT_WIDTH = 0.7  # in heights
 _SHARPNESS = 2.0  # the neighbours of a cut tell of each other, so their sum says too little
 _ALIKE = 0.6  # runs that share so much of their boxes are the same digit
 _WIDEST, _LOWEST = 1.1, 0.4  # in heights, of a piece that may be one letter, and no speck
-_PRIOR = (
-    8.0  # so many pieces more speak of a line, as on its page; and of a page, all of them digits
-)
+_PRIOR = 8.0  # so many pieces more speak of a line, as its page has them; of a page, all digits
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def choose(
         What was chosen on each line.
     """
     chosen, start = [], 0
-    no_digit = _no_digit(lines, candidates, judged)
+    no_digit = _no_digit_costs(lines, candidates, judged)
     for line, runs, cost in zip(lines, candidates, no_digit.tolist(), strict=True):
         rows = judged[start : start + len(runs)]
         lattice = Lattice.of(line, runs, rows, cost)
@@ -173,15 +171,16 @@ def choose(
     return chosen
 
 
-def _no_digit(
+def _no_digit_costs(
     lines: Sequence[LineAtoms],
     candidates: Sequence[Sequence[Candidate]],
     judged: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """What it costs on each line, (lines,), to call a run no digit: less where that is common.
 
-    How common it is, the pieces say that nobody cut. Hardly one of them is no digit where digits
-    stand, and most are where letters do; there, an n is not to be two strokes that look like 1s.
+    How common it is, the pieces say that nobody cut. Few of them are no digit where digits stand,
+    which are pairs that touch, and most where letters do; there, an n is not to be two strokes that
+    look like 1s.
     """
     counts, start = np.zeros((len(lines), 2)), 0  # of a line: pieces that are none, pieces
     for count, line, runs in zip(counts, lines, candidates, strict=True):

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.synthesis.strips import NO_DIGIT, Strip, synthetic_strips
+from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.strips import Strip, synthetic_strips
 
 
 def some(seed: int, count: int = 60) -> list[Strip]:

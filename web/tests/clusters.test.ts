@@ -79,7 +79,7 @@ async function readJudged(
   line = TOUCHING,
 ): Promise<{ found: Mark[]; marks: Mark[]; asked: Ink[] }> {
   const asked: Ink[] = [];
-  const choice = choose(line, judged);
+  const choice = choose(line, judged, 4);
   const marks = choice.runs.map((run): Mark => {
     const { box, ink } = line.segments[run]!;
     const [probabilities, glyph] = [judged[run]!, new Float32Array(784)];
@@ -237,7 +237,7 @@ describe("what a string costs", () => {
   const lattice = (spans: Run[], cuts: number[], ...opinions: Opinion[]): Lattice => {
     const numAtoms = cuts.length + 1;
     const boxes = row(new Array<number>(numAtoms).fill(0));
-    return latticeOf(lineOf(boxes, cuts, spans), seenAs(...opinions));
+    return latticeOf(lineOf(boxes, cuts, spans), seenAs(...opinions), 4);
   };
   /** Two digits that touch, 2 and 6, or a pair that is no digit. */
   const TWO = lattice(

@@ -20,10 +20,12 @@ import {
   stretch,
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
+import { noDigitCosts } from "../src/reading/lattice.ts";
 import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
 import type { Box, Digit, Status } from "../src/reading/page.ts";
+import type { LineAtoms } from "../src/reading/segment.ts";
 import { bestPath, runShares } from "../src/reading/split.ts";
 
 const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };
@@ -113,16 +115,61 @@ function lineOf(...words: Status[][]): Digit[] {
 const company = (line: Digit[], options = {}): Status[] =>
   inCompany([line], options)[0]!.map(({ status }) => status);
 
-test("in a word of letters nothing is a digit", () => {
-  const line = lineOf(["ok", "review", "reject"]);
-  expect(company(line)).toEqual(["reject", "reject", "reject"]);
-  expect(company(line, { areDigits: true })).toEqual(["review", "review", "reject"]);
+test("in a word of letters nothing is a digit, but a sign costs none", () => {
+  const line = lineOf(["ok", "review", "reject", "reject", "reject"]);
+  expect(company(line)).toEqual(["reject", "reject", "reject", "reject", "reject"]);
+  expect(company(line, { areDigits: true }).slice(0, 2)).toEqual(["review", "review"]);
+  expect(company(lineOf(["ok", "ok", "reject"]))).toEqual(["review", "review", "reject"]);
+  expect(company(lineOf(["ok", "reject"]))).toEqual(["review", "reject"]);
+});
+
+test("on a line of letters even a short word is lost by one", () => {
+  const line = lineOf(["reject", "ok"], ["reject", "reject"], ["ok"], ["ok", "ok", "reject"]);
+  const words = [
+    ["reject", "reject"],
+    ["reject", "reject"],
+    ["review"],
+    ["review", "review", "reject"],
+  ];
+  expect(company(line)).toEqual(words.flat());
 });
 
 test("beside letters, only a number is sure", () => {
   const line = lineOf(["reject", "reject", "reject"], ["ok", "ok"], ["ok", "ok", "ok"]);
   const letters = ["reject", "reject", "reject"];
   expect(company(line)).toEqual([...letters, "review", "review", "ok", "ok", "ok"]);
+  const backwards = company([...line].reverse());
+  expect(backwards).toEqual(["ok", "ok", "ok", "review", "review", ...letters]);
+  const [, apart] = inCompany([lineOf(Array(9).fill("reject")), lineOf(["ok"], ["ok"], ["ok"])]);
+  expect(apart!.map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
+});
+
+test("what no digit costs follows from the uncut pieces of line and page", () => {
+  const piece = {
+    box: [0, 0, 10, 20],
+    ink: { width: 10, height: 20, data: new Float32Array(200) },
+  };
+  const line = {
+    runs: [
+      [0, 0],
+      [1, 1],
+    ],
+    segments: [piece, piece],
+    boxes: [piece.box, piece.box],
+    cutStrokes: [0],
+    height_px: 20,
+  } as unknown as LineAtoms;
+  const of = (digit: number): Float64Array => Float64Array.of(digit, 1 - digit);
+  const costs = noDigitCosts(
+    [line, line],
+    [
+      [of(1), of(0)],
+      [of(1), of(1)],
+    ],
+  );
+  [1, 0].forEach((none, index) => {
+    expect(costs[index]).toBeCloseTo(-Math.log((none + 8 / 12) / 10), 10);
+  });
 });
 
 test("what is sure stays so among digits, and what is not is none in a crowd", () => {

@@ -191,8 +191,10 @@ def _caption(digit: Digit) -> str:
     best = Alternative(digit.value, digit.confidence)
     if digit.status is Status.OK:
         guesses = [best]
-    elif digit.status is Status.REJECT:
+    elif digit.status is Status.REJECT and none.confidence > 0.5:
         guesses = [none]
+    elif digit.status is Status.REJECT:  # for what stands beside it
+        return f"no digit, though {best.value} {best.confidence:.0%}"
     else:
         guesses = [best, max([none, *digit.alternatives], key=lambda other: other.confidence)]
     return " or ".join(f"{value} {confidence:.0%}" for value, confidence in guesses)

@@ -106,8 +106,8 @@ def synthetic_page(
         ruling: whether the paper is lined or squared. Boxes and tables have their own lines.
         shadow: whether a shadow falls on the page; not without ``photo``, unless it is asked for.
         photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
-        strange: share of the lines with a word on them, half of these in place of the digits, and
-            of the cells that hold something else than a digit, 0 to 1.
+        strange: share of the lines that begin with a word, most of these with nothing else, and of
+            the cells that hold something else than a digit, 0 to 1.
 
     Returns:
         The page; at least one line of at least one digit, unless something strange came instead.
@@ -137,7 +137,7 @@ def synthetic_page(
         rows = _lines(rng, scribe, digit_px, touching, strange)
         frame: list[_Segment] = []
     else:
-        rows, frame = _cells(rng, scribe, digit_px, layout == "table", strange)
+        rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table", strange=strange)
 
     # Leave a margin, so that all coordinates are those of the page from here on.
     margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(
@@ -237,7 +237,7 @@ class Scribe:
     def scrawl(self, kind: str) -> Ink:
         """The ink of something that is no digit, of a kind of ``KINDS``, without a margin."""
         size_px = self._digit_px * self._rng.uniform(0.6, 1.1)
-        return trimmed(KINDS[kind](self._rng, max(4, round(size_px / INK_SHARE))))
+        return trimmed(KINDS[kind](self._rng, round(size_px / INK_SHARE)))
 
 
 def _pen_width(image: Pixels) -> float:
@@ -273,7 +273,7 @@ def _lines(
     touching: float | None,
     strange: float,
 ) -> list[list[Placed]]:
-    """One to eight lines of one to twelve digits, each a little uneven and tilted."""
+    """One to eight lines of one to twelve marks, each a little uneven and tilted."""
     room = _MAX_SIDE_PX / digit_px
     most_lines, most_digits = min(8, int(room / 2.4)), min(12, int(room / 1.3))
     pitch, tilt = rng.uniform(1.5, 2.4) * digit_px, rng.normal(0.0, 0.012)
@@ -287,7 +287,7 @@ def _lines(
         start, slope = indent * rng.random() * digit_px, tilt + rng.normal(0.0, 0.006)
         num_digits = int(rng.integers(1, most_digits + 1))
         num_strange, kind = 0, ""
-        if strange and rng.random() < strange:
+        if strange > 0 and rng.random() < strange:
             num_strange = num_digits if rng.random() < 0.5 else int(rng.integers(num_digits)) + 1
             kind = _strange_kind(rng)
         for number in range(num_digits):
@@ -302,7 +302,9 @@ def _lines(
                 gap = usual_gap * rng.uniform(0.6, 1.4) + (rng.random() < 0.06) * rng.uniform(
                     0.5, 1
                 )
-                gap += 0.4 * (value != row[-1].value == NO_DIGIT)  # a word stands apart
+                ends_word = value != row[-1].value == NO_DIGIT
+                gap += 0.4 * ends_word
+                touches &= not ends_word
                 x = x_beside(
                     row, ink, y, -0.02 if touches else max(gap, 0.06, 2 / digit_px), digit_px
                 )
@@ -341,7 +343,7 @@ def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
 
 
 def _cells(
-    rng: np.random.Generator, scribe: Scribe, digit_px: float, is_table: bool, strange: float
+    rng: np.random.Generator, scribe: Scribe, digit_px: float, *, is_table: bool, strange: float
 ) -> tuple[list[list[Placed]], list[_Segment]]:
     """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
     wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()

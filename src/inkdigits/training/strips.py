@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.segment import Finding, LineAtoms
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
-from inkdigits.synthesis.strips import NO_DIGIT, Mark, Strip, synthetic_strips
+from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
 from inkdigits.training.crops import taken_apart
 
 # Shares of a digit's ink: so much of it, and it is there; less than the other, and it is not.

@@ -7,9 +7,9 @@ import { logSumExp } from "./split.ts";
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
 const DOUBTFUL_LINE = 1 / 3;
 const DOUBTFUL_PAGE = 1 / 2;
-const STRANGE_WORD = 1 / 3; // of rejected marks, from which on there are no digits at all
-const STRANGE_LINE = 1 / 2;
-const WORD = 3; // marks that stand together say something of one another
+const LETTERS = 1 / 2; // of the marks of a word or a line of letters were rejected
+const WORD = 3; // fewer marks do not tell whether they are letters, or a number
+const LINE = 5;
 const SPACE = 0.35; // between words, in heights
 export const DEFAULT_MAX_ERROR = 0.002;
 
@@ -114,8 +114,8 @@ export function judge(
 }
 
 /**
- * Doubt the digits that stand among what is no digit, but for a number of sure digits; take
- * what stands in a word of letters for none; and doubt bars alone, unless they are digits.
+ * Doubt the digits that stand among what is no digit, but for a number of sure digits; take what
+ * stands in a word of letters for none; and doubt bars alone, unless they are digits.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
@@ -128,15 +128,13 @@ export function inCompany<T extends Digit>(
   return lines.map((line) => {
     const ofLine = shareRejected(line);
     const isDoubtful = isPageDoubtful || ofLine >= DOUBTFUL_LINE;
+    const isLineOfLetters = line.length >= LINE && ofLine >= LETTERS;
     const beside = [...line];
     for (const word of words(line)) {
       const digits = word.map((index) => line[index]!);
-      const ofWord = shareRejected(digits);
-      const isLong = word.length >= WORD;
-      const isDoubted = areBars || (isDoubtful && !isNumber(digits) && !isNumber(line));
-      const isStrange =
-        !areDigits &&
-        ((isLong && ofWord >= STRANGE_WORD) || (ofWord > 0 && ofLine >= STRANGE_LINE));
+      const isSure = !isCrowded && (isNumber(digits) || isNumber(line));
+      const isDoubted = areBars || (isDoubtful && !isSure);
+      const isStrange = !areDigits && isOfLetters(digits, isLineOfLetters);
       const worse = (status: Status): Status => {
         if (isStrange && status !== "blank") return "reject";
         if (status === "ok" && isDoubted) return isCrowded ? "reject" : "review";
@@ -148,6 +146,12 @@ export function inCompany<T extends Digit>(
     }
     return beside;
   });
+}
+
+function isOfLetters(word: readonly Digit[], isLineOfLetters: boolean): boolean {
+  if (word.length >= WORD && shareRejected(word) > LETTERS) return true;
+  const count = (status: Status): number => word.filter((digit) => digit.status === status).length;
+  return isLineOfLetters && count("reject") > 0 && count("ok") <= count("reject");
 }
 
 function isNumber(digits: readonly Digit[]): boolean {

@@ -14,7 +14,7 @@ const SHARPNESS = 2; // the neighbours of a cut tell of each other, so their sum
 const ALIKE = 0.6; // runs that share so much of their boxes are the same digit
 const WIDEST = 1.1; // in heights, of a piece that may be one letter
 const LOWEST = 0.4; // ... and no speck
-const PRIOR = 6; // so many pieces more speak of a line, as on its page; and of a page, all digits
+const PRIOR = 8; // so many pieces more speak of a line, as its page has them; of a page, all digits
 
 /** What each way to explain the atoms of a line costs, in nats. */
 export interface Lattice {
@@ -42,7 +42,7 @@ export interface Choice {
 export function latticeOf(
   line: LineAtoms,
   judged: readonly Float64Array[],
-  noDigit = NO_DIGIT,
+  noDigit: number,
 ): Lattice {
   const { runs, segments, boxes, height_px } = line;
   const cut = [0, ...line.cutStrokes, 0].map((strokes) => (strokes * PER_CUT_STROKE) / 2);
@@ -139,11 +139,7 @@ function isPiece({ runs, segments, cutStrokes, height_px }: LineAtoms, index: nu
 }
 
 /** Choose the digits of a line, given the probabilities of its candidates and what none costs. */
-export function choose(
-  line: LineAtoms,
-  judged: readonly Float64Array[],
-  noDigit = NO_DIGIT,
-): Choice {
+export function choose(line: LineAtoms, judged: readonly Float64Array[], noDigit: number): Choice {
   const { runs, boxes, cutStrokes } = line;
   const lattice = latticeOf(line, judged, noDigit);
   const costs = costsOf(lattice);

@@ -91,7 +91,7 @@ async function readAtoms(
   const judged = candidates.map((all) => all.map((mark) => mark.probabilities));
   const noDigit = noDigitCosts(lines, judged);
   const chosen = lines.map((line, number) => {
-    const choice = choose(line, judged[number]!, noDigit[number]);
+    const choice = choose(line, judged[number]!, noDigit[number]!);
     const marks = choice.runs.map((index, place): Mark => {
       return { ...candidates[number]![index]!, certainty: choice.certainty[place]! };
     });

@@ -30,7 +30,7 @@ def evaluate(
             metavar="RUN|BUNDLE",
             help="A run folder, a .digits file, or the word shipped for the one that ships.",
         ),
-    ],
+    ] = _SHIPPED,
     data: Annotated[
         str,
         typer.Option(

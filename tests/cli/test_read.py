@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from inkdigits.bundle import Bundle, shipped_path, write_bundle
+from inkdigits.cli.read import _caption
 from inkdigits.imaging.segment import find_atoms
 from inkdigits.reader import Reader
+from inkdigits.reading import Box, Digit, Status
 
 
 class TestText:
@@ -427,3 +429,13 @@ class TestProcess:
     def test_no_output_wanted(self, process, write):
         write("a.png", "407")
         assert process("inkdigits read a.png >&-") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("of_nine", "caption"), [(0.98, "no digit, though 9 98%"), (0.02, "no digit 98%")]
+)
+def test_the_caption_of_a_rejected_digit_says_why(of_nine, caption):
+    """For what stands beside it, or by itself."""
+    probabilities = (*[0.0] * 9, of_nine)
+    digit = Digit("9", of_nine, Status.REJECT, Box(0, 0, 9, 9), probabilities)
+    assert _caption(digit) == caption

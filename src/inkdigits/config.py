@@ -218,7 +218,7 @@ class TrainConfig(ConfigSection):
         "last", "which weights to keep: last, or best on validation", choices=("last", "best")
     )
     teacher: str = config_field(
-        "", "a run, .keras or .digits file whose probabilities are learned too; empty for none"
+        "", "run, .keras or .digits file to learn from too, where it agrees with the label; or none"
     )
     teacher_sees: str = config_field(
         "clean",

@@ -60,14 +60,14 @@ def learned(learner: Config, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_run_a_file_and_a_bundle_say_the_same(pair, bundle: Path, folder: Path):
-    images, _ = synthetic_digits(7, seed=1)
+    images, labels = synthetic_digits(7, seed=1)
     expected = pair.load_model().predict(as_ink(images), verbose=0)["logits"]
     for path in (pair.folder, pair.model_path, bundle):
         teacher = Teacher.open(str(path))
         assert teacher.num_outputs == 10
         assert len(teacher.sha256) == 64
         assert teacher.facts() == {"path": str(path), "sha256": teacher.sha256}
-        found = teacher.opinions(Run(folder / path.name), images)
+        found = teacher.opinions(Run(folder / path.name), images, labels)
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert Teacher.open(str(pair.folder)).sha256 == Teacher.open(str(pair.model_path)).sha256
 
@@ -81,14 +81,30 @@ def test_it_is_asked_once_of_the_same_images(pair, folder: Path):
         return teacher.read(ink)
 
     counting = Teacher("it", teacher.sha256, 10, None, read)
-    images, _ = synthetic_digits(9, seed=1)
-    first = counting.opinions(Run(folder), images)
-    np.testing.assert_array_equal(counting.opinions(Run(folder), images), first)
+    images, labels = synthetic_digits(9, seed=1)
+    first = counting.opinions(Run(folder), images, labels)
+    np.testing.assert_array_equal(counting.opinions(Run(folder), images, labels), first)
     assert asked == [9]
-    counting.opinions(Run(folder), images[:4])  # others
+    counting.opinions(Run(folder), images[:4], labels[:4])  # others
     Run(folder).teacher_path.write_bytes(b"half")
-    np.testing.assert_allclose(counting.opinions(Run(folder), images), first, atol=1e-5)
+    np.testing.assert_allclose(counting.opinions(Run(folder), images, labels), first, atol=1e-5)
     assert asked == [9, 4, 9]
+
+
+def test_it_is_not_asked_of_what_it_does_not_know(pair, folder: Path):
+    images, labels = synthetic_digits(5, seed=1)
+    labels[[0, 3]] = 10  # no digit, says the label
+    teacher = Teacher.open(str(pair.folder))
+    asked: list[int] = []
+
+    def read(ink: np.ndarray) -> Any:
+        asked.append(len(ink))
+        return teacher.read(ink)
+
+    found = Teacher("it", teacher.sha256, 10, None, read).opinions(Run(folder), images, labels)
+    assert asked == [3]
+    np.testing.assert_array_equal(found[[0, 3]], np.zeros((2, 10)))
+    assert (found[[1, 2, 4]] != 0).all()
 
 
 @pytest.mark.parametrize(("known", "num_outputs"), [(10, 10), (11, 11), (11, 10), (10, 11)])

@@ -32,7 +32,8 @@ _SAMPLE_PX = 250_000  # enough for the statistics of a page
 _CLEAN = 1 / 255  # a smaller deviation is that of no camera
 _GRAIN_PX, _COLOUR_PX = 0.6, 1.5  # deviations of the blur that takes off grain, but no stroke
 _NOISE_MARGIN = 4.0  # standard deviations of noise that is the same everywhere
-_PAPER_MARGIN, _LOCAL_MARGIN = 2.5, 2.5  # of a place's own: what is paper there; what is ink
+_PAPER_MARGIN, _LOCAL_MARGIN = 2.5, 2.75  # of a place's own: what is paper there; what is ink
+_CLEAR_MARGIN = 3.5  # ... what is so clearly ink that beside it, there is the soft edge of a stroke
 _PLACES, _MIN_PLACE_PX = 25, 15  # a place is such a part of the longer side
 _PRIOR = 0.02  # of a place is taken to be like the rest of the page
 _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
@@ -289,9 +290,11 @@ def _missing(light: Pixels, paper: Pixels) -> Ink:
 def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     """Take away what is left of the paper: its level, and so many deviations of its noise.
 
-    Both are those of the pixels around that are no strokes. Paper is mottled, shadows have
-    edges, and the dark is noisier than the light, so neither is the same all over a page.
+    Both are those of the pixels around that are no strokes, nor the soft edge of one: in a small
+    picture much is beside a stroke. Paper is mottled, shadows have edges, and the dark is noisier
+    than the light, so neither is the same all over a page.
     """
+    near = np.ones((3, 3), np.uint8)
     size = (place_px | 1, place_px | 1)
     sample = _sample(absorbed)
     usual, spread = median(sample), _spread(sample)
@@ -299,6 +302,8 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     noise = np.full(absorbed.shape, spread, np.float32)
     for _ in range(2):
         is_paper = absorbed < level + _PAPER_MARGIN * noise + _CLEAN
+        is_clear = absorbed > level + _CLEAR_MARGIN * noise + _CLEAN
+        is_paper &= cv2.dilate(is_clear.astype(np.uint8), near) == 0
         off = np.where(is_paper, absorbed - np.float32(usual), np.float32(0))
         share = cv2.blur(is_paper.astype(np.float32), size) + np.float32(_PRIOR)
         mean = cv2.blur(off, size) / share

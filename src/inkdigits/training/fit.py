@@ -83,7 +83,7 @@ def fit(
     )
     learned: Any = examples.labels
     if teacher and train.teacher_sees == "clean":
-        opinions = teacher.opinions(run, examples.images)
+        opinions = teacher.opinions(run, examples.images, examples.labels)
         learned = targets(examples.labels, opinions, _num_outputs(config))
     steps = -(-len(examples.images) // train.batch_size)
     keras.utils.set_random_seed(train.seed)
@@ -263,12 +263,7 @@ def _start(config: Config, run: Run, teacher: Teacher | None, num_steps: int) ->
     network = zoo.build_network(train.model, rejects=config.data.has_nondigits)
     loss = Loss(train.label_smoothing)
     if teacher:
-        loss = Loss(
-            train.label_smoothing,
-            train.teacher_weight,
-            train.teacher_temperature,
-            teacher.num_outputs,
-        )
+        loss = Loss(train.label_smoothing, train.teacher_weight, train.teacher_temperature)
         if train.teacher_sees == "augmented":
             network = taught(network, teacher.network)
     model = zoo.training_model(network, config.augment, train.seed)

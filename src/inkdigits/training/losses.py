@@ -25,11 +25,14 @@ class Loss(keras.losses.Loss):
         teacher_temperature: divides the logits of both before they are compared, by the
             divergence of the probabilities. That counts by its square, so that the pull of the
             teacher does not depend on it.
-        teacher_classes: how many outputs the teacher has. Of an image whose label is none of
-            them it has no opinion, and the label counts alone.
         options: of ``keras.losses.Loss``.
 
-    Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2.
+    A teacher is heard only of images that it would read as their label; of others the label counts
+    alone. So one that never saw what is no digit, or a hand of other countries, teaches nothing
+    wrong about it.
+
+    Sources: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2; Meng et
+    al. 2019, "Conditional teacher-student learning" (when the teacher is heard).
     """
 
     def __init__(
@@ -37,14 +40,12 @@ class Loss(keras.losses.Loss):
         label_smoothing: float = 0.0,
         teacher_weight: float = 0.0,
         teacher_temperature: float = 1.0,
-        teacher_classes: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.label_smoothing = label_smoothing
         self.teacher_weight = teacher_weight
         self.teacher_temperature = teacher_temperature
-        self.teacher_classes = teacher_classes
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each image, (n,)."""
@@ -60,7 +61,8 @@ class Loss(keras.losses.Loss):
         soft = ops.categorical_crossentropy(taught, student, from_logits=True)
         soft = soft - ops.categorical_crossentropy(taught, teacher, from_logits=True)
         soft = soft * self.teacher_temperature**2
-        weight = ops.where(labels < self.teacher_classes, self.teacher_weight, 0.0)
+        agrees = ops.equal(ops.cast(ops.argmax(opinion, axis=-1), "int32"), labels)
+        weight = ops.where(agrees, self.teacher_weight, 0.0)
         return (1 - weight) * hard + weight * soft
 
     def get_config(self) -> dict[str, Any]:
@@ -69,7 +71,6 @@ class Loss(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "teacher_weight": self.teacher_weight,
             "teacher_temperature": self.teacher_temperature,
-            "teacher_classes": self.teacher_classes,
         }
         return {**super().get_config(), **own}
 

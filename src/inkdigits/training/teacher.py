@@ -76,19 +76,29 @@ class Teacher:
         """What a run should record of it, plain data."""
         return {"path": self.path, "sha256": self.sha256}
 
-    def opinions(self, run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def opinions(
+        self, run: Run, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         """Ask of every image; the answers are kept in the run folder, and taken from there.
 
         Args:
             run: the student's.
             images: (n, H, W) uint8, 255 is ink.
+            labels: (n,); of an image whose label it does not know it is not asked.
 
         Returns:
-            Logits (n, num_outputs).
+            Logits (n, num_outputs), 0 where it was not asked.
 
         Raises:
             RunError: the run folder cannot be written.
         """
+        is_asked = labels < self.num_outputs
+        logits = np.zeros((len(images), self.num_outputs), np.float32)
+        logits[is_asked] = self._asked(run, images[is_asked])
+        return logits
+
+    def _asked(self, run: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the run folder holds of these images, else what it says now."""
         of = hashlib.sha256(self.sha256.encode() + images.tobytes()).hexdigest()
         try:
             with np.load(run.teacher_path) as kept:

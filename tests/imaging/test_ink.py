@@ -277,6 +277,26 @@ def test_small_faint_pencil_on_brown_paper_stays_whole(write: Write, seed: int) 
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("height_px", "least"), [(14, 0.18), (18, 0.52), (24, 0.52)])
+def test_small_pencil_in_dark_boxes_stays(
+    write: Write, seed: int, height_px: int, least: float
+) -> None:
+    """Much of so small a picture lies beside a stroke, whose soft edge is no noise of the paper."""
+    truth = write(
+        ["40713", "23586", "90146"], height_px=height_px, pen_px=height_px / 12, seed=seed
+    )
+    boxes, left = np.zeros_like(truth), height_px // 2
+    for row in range(3):
+        top = round(height_px * (0.5 + 2 * row))
+        corner = (truth.shape[1] - left, top + round(1.65 * height_px))
+        cv2.rectangle(boxes, (left, top), corner, 1.0, 1)
+    both = np.maximum(0.3 * truth, 0.75 * boxes)
+    page = in_colour(both, (150, 165, 175), (40, 40, 45)) * mottled(truth.shape, seed)
+    ink = page_ink(photographed(page, seed))
+    assert ink[truth > 0.8].mean() > least  # it was at most 0.15 at 14 px, 0.45 at 18
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_blank_rough_paper_stays_blank(seed: int) -> None:
     shape = (300, 420)
     page = np.array((184, 150, 112)) * mottled(shape, seed)

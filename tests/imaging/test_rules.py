@@ -110,6 +110,13 @@ def test_strokes_of_digits_are_no_rules(write: Write, text: str, pen_px: int) ->
         np.testing.assert_array_equal(without_rules(picture), picture)
 
 
+@pytest.mark.parametrize("height_px", [14, 20])
+def test_bars_of_neighbouring_digits_are_no_rule(write: Write, height_px: int) -> None:
+    """In a small picture, the gaps between them are as short as those of a worn rule."""
+    ink = write(["77757", "77577"], height_px=height_px, pen_px=1, gap=0.25)
+    np.testing.assert_array_equal(without_rules(ink), ink)
+
+
 def test_an_angular_zero_is_no_box() -> None:
     ink = np.zeros((120, 300), np.float32)
     for x in (30, 120, 210):

@@ -19,6 +19,7 @@ from inkdigits.imaging.straight import FAINT, Rule, Truths, straight
 _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
+_VERY_LONG, _FILLED = 6.0, 0.9  # a shorter one is ink nearly all along; bars of 7s and 5s are not
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # so far, and by their widths, ink may lead on from the end of one to another
 _NUM_SAMPLES = 20  # of how dark a rule is
@@ -82,7 +83,11 @@ def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], l
     _erase(rough.T, _chosen(down, kept[1]))
     height_px = _height_px(ink, rough)
     if height_px:
-        sure = [length > _LONG * height_px for length in lengths]
+        sure = [
+            (length > _VERY_LONG * height_px)
+            | ((length > _LONG * height_px) & _are_filled(of_ink, rules))
+            for length, of_ink, rules in zip(lengths, (ink, ink.T), (across, down), strict=True)
+        ]
     else:  # nothing stands alone: an upright line may be a 1, and one across the bar of a 7
         is_grid = [is_sure.sum() >= _MIN_PARALLEL for is_sure in sure]
         sure[0] &= is_grid[0] | (lengths[0] > ink.shape[0])
@@ -204,6 +209,18 @@ def _are_joined(ink: Ink, rules: list[Rule], x: Values, is_short: Truths) -> Tru
             gap = np.arange(to, rule.start) if to < rule.start else np.arange(rule.end, to)
             are_joined[index, other] = (_darkest(ink, rule, gap) >= least).all()
     return are_joined
+
+
+def _are_filled(ink: Ink, rules: list[Rule]) -> Truths:
+    """Whether rules along the rows are ink nearly all along."""
+    own = [np.arange(round(rule.start), round(rule.end)) for rule in rules]
+    return np.array(
+        [
+            (_darkest(ink, rule, x) > FAINT).mean() > _FILLED
+            for rule, x in zip(rules, own, strict=True)
+        ],
+        bool,
+    )
 
 
 def _darkest(ink: Ink, rule: Rule, x: Values) -> Ink:

@@ -213,14 +213,11 @@ def _are_joined(ink: Ink, rules: list[Rule], x: Values, is_short: Truths) -> Tru
 
 def _are_filled(ink: Ink, rules: list[Rule]) -> Truths:
     """Whether rules along the rows are ink nearly all along."""
-    own = [np.arange(round(rule.start), round(rule.end)) for rule in rules]
-    return np.array(
-        [
-            (_darkest(ink, rule, x) > FAINT).mean() > _FILLED
-            for rule, x in zip(rules, own, strict=True)
-        ],
-        bool,
-    )
+    are_filled = np.zeros(len(rules), bool)
+    for index, rule in enumerate(rules):
+        x = np.arange(round(rule.start), round(rule.end), dtype=np.float64)
+        are_filled[index] = (_darkest(ink, rule, x) > FAINT).mean() > _FILLED
+    return are_filled
 
 
 def _darkest(ink: Ink, rule: Rule, x: Values) -> Ink:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import BadArrayError
+from inkdigits.imaging.paper import WITHIN, Pixels, panels, surroundings, without_strokes
 from inkdigits.imaging.ranks import median, quantile
 
 Ink = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
@@ -37,12 +37,6 @@ _CLEAR_MARGIN = 3.5  # ... what is so clearly ink that beside it, there is the s
 _PLACES, _MIN_PLACE_PX = 25, 15  # a place is such a part of the longer side
 _PRIOR = 0.02  # of a place is taken to be like the rest of the page
 _MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
-_TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
-_TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
-_SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
-_MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
-_MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
-_WITHIN = 2
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -58,13 +52,13 @@ def page_ink(page: Pixels) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
-    ground = _ground(dark)
-    ink = _paper_ink(dark, _scaled(_surroundings(ground), dark.shape) > 0)
-    for panel in _panels(ground):
+    ground = without_strokes(_grey(_shrunk(dark, _PAPER_AREA_PX)))
+    ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0)
+    for panel in panels(ground):
         whole = _scaled(panel, ink.shape)
         x, y, width, height = cv2.boundingRect((whole > 0).astype(np.uint8))
         place = np.s_[y : y + height, x : x + width]
-        written = _paper_ink(255 - dark[place], whole[place] != _WITHIN)
+        written = _paper_ink(255 - dark[place], whole[place] != WITHIN)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
             ink[place] += written
@@ -219,8 +213,8 @@ def _is_light_on_dark(page: Pixels) -> bool:
     votes = []
     for reach in sorted({min(reach, widest) for reach in (*_REACHES_PX, widest)}):
         padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-        surroundings = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
-        above = small.astype(np.float32) - surroundings
+        around = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
+        above = small.astype(np.float32) - around
         noise = _NOISE_MARGIN * _spread(above)
         lighter = float(np.maximum(above - noise, 0).sum())
         darker = float(np.maximum(-above - noise, 0).sum())
@@ -320,79 +314,6 @@ def _stretched(written: Ink) -> Ink:
         return np.zeros(written.shape, np.float32)
     full = quantile(written[written > peak / 2], 0.9)
     return np.asarray(np.clip(written / np.float32(full), 0, 1), np.float32)
-
-
-def _ground(picture: Pixels) -> Pixels:
-    """The grey picture without thin dark strokes, in small."""
-    small = cv2.medianBlur(_grey(_shrunk(picture, _PAPER_AREA_PX)), 3)
-    margin = _TABLE_PX  # the border is continued outwards, so that a narrow rim is no stroke
-    padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((margin, margin), np.uint8))
-    return np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
-
-
-def _panels(ground: Pixels) -> list[Pixels]:
-    """Dark rectangles on the paper: labels, or the bands behind titles.
-
-    Each is 1 at its edge, and 2 within.
-    """
-    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
-    height, width = ground.shape
-    light = quantile(ground, 0.8)
-    found = np.zeros_like(ground)
-    panels = []
-    for share in _TABLES:
-        is_dark = (ground < share * light).astype(np.uint8)
-        for outline in cv2.findContours(is_dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
-            x, y, wide, high = cv2.boundingRect(outline)
-            is_at_border = x == 0 or y == 0 or x + wide == width or y + high == height
-            corners = cv2.boxPoints(cv2.minAreaRect(outline))
-            area = cv2.contourArea(outline)
-            if (
-                is_at_border
-                or min(wide, high) < _MIN_PANEL_PX
-                or area < _FILLED * cv2.contourArea(corners)
-            ):
-                continue
-            panel = np.zeros_like(ground)
-            cv2.fillConvexPoly(panel, np.rint(corners).astype(np.int32), 1)
-            if not (panel & found).any():
-                found |= panel
-                edge, within = cv2.dilate(panel, near), cv2.erode(panel, near)
-                panels.append(np.asarray(np.where(within > 0, _WITHIN, edge), np.uint8))
-    return panels
-
-
-def _surroundings(ground: Pixels) -> Pixels:
-    """Where a picture shows what lies beside the paper: a table, a scanner's lid.
-
-    It is darker than the paper, comes in from the picture's border, and ends sharply, as no
-    shadow does.
-    """
-    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
-    is_sharp = cv2.dilate(ground, near) > _SHARP * cv2.erode(ground, near)
-    light = quantile(ground, 0.8)
-    outside = np.zeros_like(ground)
-    for share in _TABLES:
-        is_dark = (ground < share * light).astype(np.uint8)
-        labels, stats = cv2.connectedComponentsWithStats(is_dark, connectivity=4)[1:3]
-        known = cv2.dilate(outside, near)  # what is darker still, and where that ends
-        for label in _along_border(np.asarray(labels, np.int32), np.asarray(stats, np.int32)):
-            own = (labels == label).astype(np.uint8)
-            edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
-            if edge.any() and is_sharp[edge].mean() > _MOSTLY:
-                outside |= own
-    return np.asarray(cv2.dilate(outside, near), np.uint8)
-
-
-def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[int]:
-    """The labels that lie along a side of the picture: for much of it, or of their own length."""
-    length = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    is_along = np.zeros(len(stats), bool)
-    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        contact = np.bincount(side, minlength=len(stats))
-        is_along |= contact > np.minimum(_MUCH_OF_SIDE * len(side), _MOSTLY * length)
-    return [index for index in np.flatnonzero(is_along).tolist() if index > 0]
 
 
 def _scaled(mask: Pixels, shape: tuple[int, ...]) -> Pixels:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.ink import Ink, Pixels
+from inkdigits.imaging.ink import Ink
+from inkdigits.imaging.paper import Pixels
 from inkdigits.imaging.ranks import median, quantile
 
 FAINT = 0.12  # from here on a pixel may belong to a rule

@@ -1,0 +1,102 @@
+"""Where the paper is: what lies beside it, and the dark panels on it.
+
+All pictures here are small: a few hundred pixels wide, where a panel is wider than a stroke.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.imaging.ranks import quantile
+
+Pixels = NDArray[np.uint8]
+
+WITHIN = 2  # inside of a panel
+_TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
+_TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
+_SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
+_MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
+_MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
+
+
+def without_strokes(picture: Pixels) -> Pixels:
+    """Take what is dark and thin away: (H, W) uint8 → (H, W) uint8, the ground."""
+    soft = cv2.medianBlur(picture, 3)
+    margin = _TABLE_PX  # the border is continued outwards, so that a narrow rim is no stroke
+    padded = cv2.copyMakeBorder(soft, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((margin, margin), np.uint8))
+    return np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
+
+
+def panels(ground: Pixels) -> list[Pixels]:
+    """Find dark rectangles on the paper: labels, or the bands behind titles.
+
+    Args:
+        ground: (H, W) uint8, as ``without_strokes`` gives it.
+
+    Returns:
+        For each, (H, W) uint8: 1 at its edge, ``WITHIN`` inside, 0 elsewhere.
+    """
+    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    height, width = ground.shape
+    light = quantile(ground, 0.8)
+    found = np.zeros_like(ground)
+    found_panels = []
+    for share in _TABLES:
+        is_dark = (ground < share * light).astype(np.uint8)
+        for outline in cv2.findContours(is_dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+            x, y, wide, high = cv2.boundingRect(outline)
+            is_at_border = x == 0 or y == 0 or x + wide == width or y + high == height
+            corners = cv2.boxPoints(cv2.minAreaRect(outline))
+            area = cv2.contourArea(outline)
+            if (
+                is_at_border
+                or min(wide, high) < _MIN_PANEL_PX
+                or area < _FILLED * cv2.contourArea(corners)
+            ):
+                continue
+            panel = np.zeros_like(ground)
+            cv2.fillConvexPoly(panel, np.rint(corners).astype(np.int32), 1)
+            if not (panel & found).any():
+                found |= panel
+                edge, within = cv2.dilate(panel, near), cv2.erode(panel, near)
+                found_panels.append(np.asarray(np.where(within > 0, WITHIN, edge), np.uint8))
+    return found_panels
+
+
+def surroundings(ground: Pixels) -> Pixels:
+    """Find what lies beside the paper: a table, a scanner's lid.
+
+    It is darker than the paper, comes in from the picture's border, and ends sharply, as no
+    shadow does.
+
+    Args:
+        ground: (H, W) uint8, as ``without_strokes`` gives it.
+
+    Returns:
+        (H, W) uint8, 1 where it lies.
+    """
+    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    is_sharp = cv2.dilate(ground, near) > _SHARP * cv2.erode(ground, near)
+    light = quantile(ground, 0.8)
+    outside = np.zeros_like(ground)
+    for share in _TABLES:
+        is_dark = (ground < share * light).astype(np.uint8)
+        labels, stats = cv2.connectedComponentsWithStats(is_dark, connectivity=4)[1:3]
+        known = cv2.dilate(outside, near)  # what is darker still, and where that ends
+        for label in _along_border(np.asarray(labels, np.int32), np.asarray(stats, np.int32)):
+            own = (labels == label).astype(np.uint8)
+            edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
+            if edge.any() and is_sharp[edge].mean() > _MOSTLY:
+                outside |= own
+    return np.asarray(cv2.dilate(outside, near), np.uint8)
+
+
+def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[int]:
+    """The labels that lie along a side of the picture: for much of it, or of their own length."""
+    length = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_along = np.zeros(len(stats), bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        contact = np.bincount(side, minlength=len(stats))
+        is_along |= contact > np.minimum(_MUCH_OF_SIDE * len(side), _MOSTLY * length)
+    return [index for index in np.flatnonzero(is_along).tolist() if index > 0]

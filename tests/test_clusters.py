@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inkdigits.clusters import Mark, read_again
-from inkdigits.imaging.segment import LineAtoms
+from inkdigits.imaging.atoms import LineAtoms
 from inkdigits.lattice import choose
 from inkdigits.reading import Box
 from inkdigits.strings import log_softmax

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inkdigits.imaging.segment import Candidate, LineAtoms, Segment
+from inkdigits.imaging.atoms import Candidate, LineAtoms, Segment
 from inkdigits.lattice import choose
 from inkdigits.reading import Box
 

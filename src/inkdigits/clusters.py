@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.imaging.atoms import LineAtoms
 from inkdigits.imaging.ink import Ink
-from inkdigits.imaging.segment import LineAtoms
 from inkdigits.imaging.strips import FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, Strip, as_strip
 from inkdigits.lattice import Choice
 from inkdigits.reading import Box

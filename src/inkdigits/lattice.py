@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.segment import Candidate, LineAtoms
+from inkdigits.imaging.atoms import Candidate, LineAtoms
 from inkdigits.imaging.split import best_path, run_shares
 
 # In nats: how much more probable another way must be to make up for it.

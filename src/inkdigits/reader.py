@@ -13,9 +13,10 @@ from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, InputError
+from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
-from inkdigits.imaging.segment import LineAtoms, Segment, find_atoms, find_lines
+from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.imaging.atoms import Segment
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.segment import Finding, Segment, find_atoms
+from inkdigits.imaging.segment import Finding, find_atoms
 from inkdigits.synthesis.page import NO_DIGIT, synthetic_page
 
 _SMALLEST_PX, _LARGEST_PX = 9.0, 72.0  # of the digits; larger ones are seen no better

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.segment import Finding, LineAtoms
+from inkdigits.imaging.atoms import LineAtoms
+from inkdigits.imaging.segment import Finding
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
 from inkdigits.synthesis.page import NO_DIGIT
 from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips

@@ -281,7 +281,7 @@ def _erase_one(ink: Ink, rule: Rule) -> None:
     # The ink that hangs together with it, upwards and downwards, in each column.
     far = int(np.ceil(2 * rule.width_px + 6))
     steps = np.arange(far + 1)[:, None]
-    faint = max(FAINT, 0.25 * level)
+    faint = max(FAINT, 0.35 * level)
     top = centre - _reach(_rows(ink, centre - steps, columns) > faint)
     bottom = centre + _reach(_rows(ink, centre + steps, columns) > faint)
 

@@ -226,7 +226,10 @@ class TrainConfig(ConfigSection):
         choices=("clean", "augmented"),
     )
     teacher_weight: float = config_field(
-        0.5, "share of the loss that the teacher has; the labels have the rest", low=0, high=1
+        0.5,
+        "share of the loss that the teacher has where it agrees; the labels have the rest",
+        low=0,
+        high=1,
     )
     teacher_temperature: float = config_field(
         2.0, "softens the teacher's and the student's probabilities alike", low=0.1, high=100

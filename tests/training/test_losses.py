@@ -92,4 +92,5 @@ def test_it_is_in_a_checkpoint_under_the_name_that_it_always_had():
     loss = Loss(0.1, 0.3, 2.0)
     config = keras.saving.serialize_keras_object(loss)
     assert config["registered_name"] == "inkdigits>_Loss"
+    config["config"]["teacher_classes"] = 0  # as an older checkpoint has it
     assert keras.saving.deserialize_keras_object(config).get_config() == loss.get_config()

@@ -30,7 +30,7 @@ def train(
         typer.Option(
             metavar="RUN|FILE",
             help="Short for --set train.teacher=…: a finished run, .keras or .digits file, whose "
-            "probabilities are learned too.",
+            "probabilities are learned too, where it agrees with the label.",
         ),
     ] = None,
     ensemble: Annotated[

@@ -233,13 +233,27 @@ def _cut(
 
 
 def cut_out(
-    ink: Ink, labels: Labels, box: Box, first: int, last: int, max_px: int = _MAX_CROP_PX
+    ink: Ink,
+    labels: Labels,
+    box: Box,
+    first_label: int,
+    last_label: int,
+    max_px: int = _MAX_CROP_PX,
 ) -> Segment:
-    """Cut out a digit with its soft edges, without its neighbours, at full strength."""
+    """Cut out a digit with its soft edges, without its neighbours, at full strength.
+
+    Args:
+        ink: (h, w) float32, of the page.
+        labels: (h, w) int32, whose each pixel is.
+        box: around the digit.
+        first_label: of its strokes or pieces,
+        last_label: and the last of them, included.
+        max_px: its ink is stored smaller if a side is above that.
+    """
     top, left = max(0, box.y - 1), max(0, box.x - 1)
     bottom, right = min(ink.shape[0], box.bottom + 1), min(ink.shape[1], box.right + 1)
     crop_labels = labels[top:bottom, left:right]
-    own = (crop_labels >= first) & (crop_labels <= last)
+    own = (crop_labels >= first_label) & (crop_labels <= last_label)
     edge = cv2.dilate(own.view(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     crop = np.where(own | (edge & (crop_labels == 0)), ink[top:bottom, left:right], 0)
     strokes = np.sort(crop[own])

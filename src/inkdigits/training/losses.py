@@ -19,19 +19,19 @@ from keras import ops
 class Loss(keras.losses.Loss):
     """Cross-entropy of logits with smoothed labels, and with a teacher's probabilities.
 
+    A teacher is heard only of images that it reads as their label says, among the classes that the
+    student knows; of others the label counts alone. So one that never saw what is no digit, or how
+    other countries write, is not heard where it is wrong about it.
+
     Args:
         label_smoothing: probability spread over all classes.
-        teacher_weight: share of the teacher; the labels have the rest.
+        teacher_weight: share of the teacher where it is heard; the labels have the rest.
         teacher_temperature: divides the logits of both before they are compared, by the
             divergence of the probabilities. That counts by its square, so that the pull of the
             teacher does not depend on it.
         options: of ``keras.losses.Loss``.
 
-    A teacher is heard only of images that it would read as their label; of others the label counts
-    alone. So one that never saw what is no digit, or a hand of other countries, teaches nothing
-    wrong about it.
-
-    Sources: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2; Meng et
+    Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2; Meng et
     al. 2019, "Conditional teacher-student learning" (when the teacher is heard).
     """
 
@@ -73,6 +73,11 @@ class Loss(keras.losses.Loss):
             "teacher_temperature": self.teacher_temperature,
         }
         return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Loss":
+        """The loss that ``get_config`` described, which once counted the teacher's outputs too."""
+        return cls(**{name: value for name, value in config.items() if name != "teacher_classes"})
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")

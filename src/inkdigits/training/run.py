@@ -6,7 +6,7 @@
 | ``environment.json`` | versions, hardware, data hashes, git revision |
 | ``history.jsonl`` | one row an epoch |
 | ``checkpoint.keras`` | the training model with its optimiser, after the last whole epoch |
-| ``teacher.npz`` | what the teacher said of each image, where there is one that was asked once |
+| ``teacher.npz`` | what the teacher said of the images, where there is one that was asked once |
 | ``member-0`` … | the runs that an ensemble was trained of |
 | ``strips.npz`` … | what a line reader learns from, and is validated on |
 | ``model.keras`` | what is kept: ink → glyph, logits, novelty; of a line reader: strips → logits |

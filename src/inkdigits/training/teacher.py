@@ -1,7 +1,8 @@
 """A network that reads already, and what it says to one that learns.
 
-It is asked once of each image as it is, before the training, which costs nothing an epoch; or in
-each step of the very glyph that the student sees, which teaches more and costs a forward pass.
+It is asked once of each image whose label it knows, as it is, before the training, which costs
+nothing an epoch; or in each step of the very glyph that the student sees, which teaches more and
+costs a forward pass.
 
 Sources: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"; Beyer et al. 2022,
 "Knowledge distillation: A good teacher is patient and consistent" (both see the same glyph).
@@ -79,7 +80,7 @@ class Teacher:
     def opinions(
         self, run: Run, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Ask of every image; the answers are kept in the run folder, and taken from there.
+        """Ask of the images; the answers are kept in the run folder, and taken from there.
 
         Args:
             run: the student's.

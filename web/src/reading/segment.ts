@@ -1,4 +1,4 @@
-/** Digits from ink: strokes put together to digits, and lines into atoms. As `imaging/segment.py`. */
+/** Digits from ink: strokes put together to digits, and lines into atoms. As `imaging/segment.py` and `atoms.py`. */
 
 import {
   cropped,

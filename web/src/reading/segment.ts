@@ -1,4 +1,7 @@
-/** Digits from ink: strokes put together to digits, and lines into atoms. As `imaging/segment.py` and `atoms.py`. */
+/**
+ * Digits from ink: strokes put together to digits, and lines into atoms. As `imaging/segment.py` and
+ * `imaging/atoms.py`.
+ */
 
 import {
   cropped,

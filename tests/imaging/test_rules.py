@@ -117,6 +117,17 @@ def test_bars_of_neighbouring_digits_are_no_rule(write: Write, height_px: int) -
     np.testing.assert_array_equal(without_rules(ink), ink)
 
 
+def test_rules_over_a_stain_vanish(write: Write) -> None:
+    written = write(["4071235", "9862503", "1180645"], height_px=48, pen_px=5)
+    rules = ruling(written.shape, every_px=60, width_px=2, level=0.9, is_squared=True)
+    stain = np.zeros_like(written)
+    cv2.circle(stain, (written.shape[1] // 2, 150), 40, 0.3, -1)  # a third as dark as the rules
+    cleaned = without_rules(np.maximum(np.maximum(written, rules), stain))
+    beside = (stain > 0) & (rules > 0.6) & (cv2.dilate(written, np.ones((7, 7))) < 0.05)
+    assert beside.sum() > 100
+    assert (cleaned[beside] > 0.4).mean() < 0.1
+
+
 def test_an_angular_zero_is_no_box() -> None:
     ink = np.zeros((120, 300), np.float32)
     for x in (30, 120, 210):

@@ -1,5 +1,5 @@
-# Everything is done by `make`, and all of it inside .venv in this folder: nothing is installed
-# anywhere else. Needed beforehand: Python 3.11 or newer with its venv module, make and git.
+# Everything is done by `make`, and all of it inside this folder: nothing is installed anywhere
+# else. Needed beforehand: Python 3.11 or newer with its venv module, make and git.
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,7 +40,7 @@ setup: $(VENV)/.run ## set up what reading needs (no TensorFlow)
 
 test: check ## set up everything, then make check
 
-check: lint types layers pages unit ## all that CI runs, step by step
+check: lint types layers pages unit ## all that CI runs but webtest, step by step
 
 dev: $(VENV)/.dev ## set up everything: training, notebook and the tools
 

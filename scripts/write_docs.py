@@ -11,6 +11,7 @@ import inspect
 import json
 import statistics
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,15 @@ def figures() -> str:
             shares = (f"{of['correct'] / of['count']:.2%}" for of in strangers[key].values())
             rows.append(f"| {what} | {' | '.join(shares)} |")
     trained = [
-        "| trained here | parameters of the recipe | MNIST test | epochs |",
+        "| trained here | recipe | MNIST test | epochs |",
         "|---|---|---:|---:|",
     ]
     for name, record in _trained().items():
         recipe = f"[configs/{name}.toml](configs/{name}.toml)"
         if not (DOCS.parent / "configs" / f"{name}.toml").exists():
             recipe = "see its record"
-        trained.append(f"| `{name}` | {recipe} | {_mnist_test(record)} | {record['epochs']} |")
+        epochs = "–" if _is_joined(name) else record["epochs"]
+        trained.append(f"| `{name}` | {recipe} | {_mnist_test(record)} | {epochs} |")
     timed = [
         f"- {what}: {speed[key]['ours_s']:.2f} s, {speed[key]['ratio']:.2f} times {peer}."
         for key, (what, peer) in _TIMES.items()
@@ -137,7 +139,7 @@ def figures() -> str:
             *timed,
             "",
             *_trained_fast(),
-            "Each time is a ratio to a peer measured in the same run.",
+            "Each time stands beside its ratio to a peer measured in the same run.",
             "Commands, machines, intervals and raw logs: [benchmarks/records](benchmarks/records).",
         ]
     )
@@ -340,6 +342,12 @@ def _trained() -> dict[str, dict[str, Any]]:
     order = [*(name for name in NAMES if name in names), *sorted(names - set(NAMES))]
     records = {name: _record(name) for name in order}
     return {name: record for name, record in records.items() if "figures" in record}
+
+
+def _is_joined(name: str) -> bool:
+    """Whether it was joined of several runs, each with epochs of its own."""
+    config = tomllib.loads(_newest(name).with_name("config.toml").read_text(encoding="utf-8"))
+    return bool(config["train"].get("members", 1) > 1)
 
 
 def _mnist_test(record: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-/** Real Chromium against the real service: npm run e2e, or make web-test. */
+/** Real Chromium against the real service: npm run e2e, or make webtest. */
 
 import { defineConfig } from "@playwright/test";
 

@@ -2,7 +2,7 @@
 
 >>> from inkdigits import Reader
 >>> reader = Reader()
->>> reader.read("examples/sum.png").text  # doctest: +SKIP
+>>> reader.read("examples/sums.jpg").text  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any

@@ -49,7 +49,7 @@ def serve(
         ),
     ] = None,
     log_requests: Annotated[
-        bool, typer.Option(help="Log a line for each request, not only for failures.")
+        bool, typer.Option(help="Log each request, not only those with status 500 or more.")
     ] = True,
 ) -> None:
     """Serve the page, where a person draws and sees the answer, and the HTTP service.

@@ -106,7 +106,7 @@ test("what is no digit is not read as one", async ({ app }) => {
 
 test("how it sees: glyph, layers, and what mattered", async ({ app }) => {
   await draw(app, STYLES["7"]![1]!, 260, 110, 230);
-  await expect(app.locator(".step:not(.stale)")).toHaveCount(7, { timeout: 15_000 });
+  await expect(app.locator(".step:not(.stale)")).toHaveCount(11, { timeout: 15_000 });
   await expect(app.locator(".step").last()).toContainText("What mattered");
   await expect(app.locator("#sees-note")).toContainText("spoke for 7");
 });
@@ -277,7 +277,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await write(app, text);
       await expect(app.locator("#status")).toHaveText(`${text}: sure of all`);
       await expect(app.locator("#sees-note")).toContainText(`spoke for ${text.at(-1)}`);
-      await expect(app.locator(".step:not(.stale)")).toHaveCount(7, { timeout: 15_000 });
+      await expect(app.locator(".step:not(.stale)")).toHaveCount(11, { timeout: 15_000 });
       await app.mouse.move(0, 0);
       await shoot(app, `draw-${colorScheme}-${width}`);
       expect(await barriers(app)).toEqual([]);

@@ -278,7 +278,7 @@ def test_small_faint_pencil_on_brown_paper_stays_whole(write: Write, seed: int) 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("height_px", "least"), [(14, 0.18), (18, 0.52), (24, 0.52)])
-def test_small_pencil_in_dark_boxes_stays(
+def test_small_pencil_in_dark_boxes_is_no_noise(
     write: Write, seed: int, height_px: int, least: float
 ) -> None:
     """Much of so small a picture lies beside a stroke, whose soft edge is no noise of the paper."""

@@ -158,6 +158,7 @@ def test_the_run_says_who_taught(learner: Config, pair, learned: Run):
     told = learned.read_json("environment.json")["teacher"]
     assert told == Teacher.open(str(pair.folder)).facts()
     assert learned.config() == learner
+    assert learned.history()[-1]["val_accuracy"] > 0.3
     assert learned.teacher_path.is_file()
     assert describe(learned)["training"]["environment"]["teacher"] == told
 

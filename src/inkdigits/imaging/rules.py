@@ -19,7 +19,7 @@ from inkdigits.imaging.straight import FAINT, Rule, Truths, straight
 _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
-_VERY_LONG, _FILLED = 6.0, 0.9  # a shorter one is ink nearly all along; bars of 7s and 5s are not
+_VERY_LONG, _FILLED = 6.0, 0.9  # a shorter one is ink nearly all along; bars in a row are not
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # so far, and by their widths, ink may lead on from the end of one to another
 _NUM_SAMPLES = 20  # of how dark a rule is

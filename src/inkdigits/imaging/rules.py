@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.marks import find_marks, groups, is_frame, typical_height_px
 from inkdigits.imaging.ranks import median
-from inkdigits.imaging.straight import FAINT, Rule, Truths, straight
+from inkdigits.imaging.straight import FAINT, THIN, Rule, Truths, straight
 
 _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
 _VERY_LONG, _FILLED = 6.0, 0.9  # a shorter one is ink nearly all along; bars in a row are not
+_NEARLY = 0.7  # as long as the shortest of those: no odd one
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # so far, and by their widths, ink may lead on from the end of one to another
+_OFFS_PX = 0, -1, 1, -2, 2  # from where it is looked for, a rule may go on
 _NUM_SAMPLES = 20  # of how dark a rule is
 _JOINED = 0.35  # of that is dark enough to lead on
 _MIN_GRID = 7  # so many edges that meet each other are a grid, whatever is inside
@@ -95,13 +97,66 @@ def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], l
     kept = meetings.closed(*sure)
     # Where long rules run the same way, the odd short one that ends on others is a digit's stroke.
     kept = [
-        is_sure
+        is_sure | (is_kept & (length > _NEARLY * length[is_sure].min()))
         if is_sure.sum() >= _MIN_PARALLEL and (is_kept & ~is_sure).sum() < _MIN_GRID
         else is_kept
-        for is_sure, is_kept in zip(sure, kept, strict=True)
+        for length, is_sure, is_kept in zip(lengths, sure, kept, strict=True)
     ]
     kept = meetings.without_digits((sure[0], sure[1]), (kept[0], kept[1]), rough)
-    return _chosen(across, kept[0]), _chosen(down, kept[1])
+    across, down = _chosen(across, kept[0]), _chosen(down, kept[1])
+    across = across + _continued(across, down, ink)
+    return across, down + _continued(down, across, ink.T)
+
+
+def _continued(rules: list[Rule], others: list[Rule], ink: Ink) -> list[Rule]:
+    """Go on where rules along the rows end, from one other rule to the next, if ink does.
+
+    So the walls of a row of boxes follow from those of the row above, and the rest of a rule that
+    noise or a stroke hides in part from where it is plain.
+    """
+    found: list[Rule] = []
+    if not others:
+        return found
+    across = np.array([_straight_line(other) for other in others])  # (other, 2): slope, offset
+    ends = np.array([[other.start, other.end, other.width_px] for other in others])
+    waiting = list(rules)
+    while waiting:
+        rule = waiting.pop()
+        slope, offset = _straight_line(rule)
+        x = (across[:, 0] * offset + across[:, 1]) / (1 - across[:, 0] * slope)
+        slack = _SLACK_PX + (rule.width_px + ends[:, 2]) / 2
+        is_met = np.abs(slope * x + offset - ends[:, :2].mean(axis=1)) < (
+            slack + (ends[:, 1] - ends[:, 0]) / 2
+        )
+        x = np.sort(x[is_met])
+        gap = np.maximum(x[:-1] - rule.end, rule.start - x[1:])
+        is_next = (gap >= -_SLACK_PX) & (gap < rule.length)
+        is_next &= x[1:] - x[:-1] >= THIN * rule.width_px
+        for index in np.flatnonzero(is_next).tolist():
+            left, right = x[index : index + 2].tolist()
+            places = np.arange(round(left), round(right), dtype=np.float64)
+            for off in _OFFS_PX:
+                piece = Rule(left, right, np.array([slope, offset + off]), rule.width_px)
+                if (_darkest(ink, piece, places) > FAINT).mean() > _FILLED:
+                    if not _is_known(piece, [*rules, *found]):
+                        found.append(piece)
+                        waiting.append(piece)
+                    break
+    return found
+
+
+def _straight_line(rule: Rule) -> tuple[float, float]:
+    """Through both ends: slope and offset."""
+    slope = (rule.at(rule.end) - rule.at(rule.start)) / rule.length
+    return slope, rule.at(rule.start) - slope * rule.start
+
+
+def _is_known(piece: Rule, rules: list[Rule]) -> bool:
+    middle = (piece.start + piece.end) / 2
+    return any(
+        rule.start <= middle < rule.end and abs(rule.at(middle) - piece.at(middle)) <= 2 * _SLACK_PX
+        for rule in rules
+    )
 
 
 def _height_px(ink: Ink, rough: Ink) -> float:

@@ -13,7 +13,7 @@ from inkdigits.imaging.ranks import median, quantile
 FAINT = 0.12  # from here on a pixel may belong to a rule
 _WIDEST_SHARE, _WIDEST_PX = 1 / 150, 7  # a rule is narrower than the sum: of the page, and px
 _SHORTEST_PX = 6  # a shorter piece says nothing of where its rule goes
-_THIN = 5  # a rule is so many times as long as it is wide
+THIN = 5  # a rule is so many times as long as it is wide
 _MIN_RUN_PX, _MAX_RUN_PX = 9, 25  # pieces of a rule that are straight along the grid
 _MAX_PIECES = 500  # the longest; bounds time on texture
 _MAX_SLOPE = 0.15
@@ -83,7 +83,7 @@ def straight(ink: Ink) -> list[Rule]:
         piece = _fitted(labels[place] == index, int(left[index]), int(top[index]))
         if piece is not None:
             pieces.append(piece)
-    return [rule for rule in _chained(pieces, is_ink) if rule.length >= _THIN * rule.width_px]
+    return [rule for rule in _chained(pieces, is_ink) if rule.length >= THIN * rule.width_px]
 
 
 def _fitted(own: Truths, left: int, top: int) -> Rule | None:

@@ -33,6 +33,7 @@ from inkdigits.imaging.marks import (
     typical_height_px,
 )
 from inkdigits.imaging.ranks import median
+from inkdigits.imaging.rows import without_touching_rows
 from inkdigits.imaging.rules import without_rules
 
 # Sizes below are shares of the typical mark height.
@@ -102,11 +103,13 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     """
     ink = without_rules(ink)
     labels, marks, num_marks = find_marks(ink)
+    stroke_px = _stroke_px(ink)
+    if not is_one_line and num_marks <= MAX_MARKS:
+        labels, marks = without_touching_rows(ink, labels, marks, stroke_px)
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
     lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
     members = _with_strays([_together([digits[index] for index in line]) for line in lines], rest)
-    stroke_px = _stroke_px(ink)
     first_label = int(labels.max()) + 1
     found = []
     for line in members:

@@ -54,14 +54,16 @@ DRAWINGS: dict[str, tuple[str, int, float, float]] = {
 }
 
 
-def draw(text: str, height_px: int, pen: float, gap: float, seed: int) -> Pixels:
-    """Somebody's digits, black on white."""
+def draw(
+    text: str, height_px: int, pen: float, gap: float, seed: int, pitch: float = 1.5
+) -> Pixels:
+    """Somebody's digits, black on white; rows stand ``pitch`` heights of a digit apart."""
     rng = np.random.default_rng(seed)
     hand = dataclasses.replace(sample_hand(rng), pen_width=pen, slant=rng.uniform(0, 0.2))
     strokes, rows = [], text.split("\n")
-    top = (HEIGHT - len(rows) * height_px * 1.5) / 2
+    top = (HEIGHT - len(rows) * height_px * pitch) / 2
     for number, row in enumerate(rows):
-        left, base = WIDTH * 0.06, top + (number * 1.5 + 1.2) * height_px
+        left, base = WIDTH * 0.06, top + (number * pitch + pitch - 0.3) * height_px
         for character in row:
             written = write_digit(int(character), rng, hand)
             x, y, width, height = ink_box(written)
@@ -89,6 +91,11 @@ def among_words() -> Pixels:
         place = 20, 60 + 90 * row
         cv2.putText(canvas, words, place, cv2.FONT_HERSHEY_SIMPLEX, 1.6, 0, 4, cv2.LINE_AA)
     return canvas
+
+
+def touching_rows() -> Pixels:
+    """Rows so near that digits of one touch those of the next."""
+    return draw("40719\n26835\n19406", 92, 0.1, 0.35, seed=42, pitch=1.02)
 
 
 def inverted(ink: NDArray[np.float32]) -> Pixels:
@@ -145,7 +152,7 @@ def main() -> None:
 
     drawings = {name: draw(*what, seed) for seed, (name, what) in enumerate(DRAWINGS.items())}
     drawings |= {f"scribble-{seed}": scribble(seed) for seed in (1, 2)}
-    drawings["among-words"] = among_words()
+    drawings |= {"among-words": among_words(), "touching-rows": touching_rows()}
     pages = []
     for name, drawing in drawings.items():
         page, glyphs = read(reader, drawing)

@@ -30,20 +30,24 @@ def written(
     pen_px: float = 3,
     tilt: float = 0.0,
     gap: float = 0.45,
+    pitch: float = 2.0,
     seed: int = 0,
 ) -> np.ndarray:
-    """Write lines of digits; a space leaves out one. Returns ink (h, w) float32 in [0, 1]."""
+    """Write lines of digits, ``pitch`` heights apart; a space leaves out one.
+
+    Returns ink (h, w) float32 in [0, 1].
+    """
     rng = np.random.default_rng(seed)
     unit = height_px / 16
     advance = 10 * unit + gap * height_px
     width = int(advance * (max(map(len, lines)) + 1.5) + height_px)
     rise = abs(tilt) * width
-    height = int(len(lines) * 2 * height_px + height_px + rise)
+    height = int(len(lines) * pitch * height_px + height_px + rise)
     ink = np.zeros((height, width), np.uint8)
     for row, line in enumerate(lines):
         for column, value in enumerate(line.replace(" ", "\0")):
             x = height_px + column * advance + rng.uniform(-0.05, 0.05) * height_px
-            y = height_px * (0.75 + 2 * row) + tilt * x + (rise if tilt < 0 else 0)
+            y = height_px * (0.75 + pitch * row) + tilt * x + (rise if tilt < 0 else 0)
             y += rng.uniform(-0.1, 0.1) * height_px
             slant, size = rng.uniform(-0.1, 0.25), rng.uniform(0.85, 1.1) * unit
             for stroke in STROKES.get(value, []):

@@ -195,3 +195,55 @@ def test_a_1_that_nearly_fills_its_box_stays(side_px: int, clear_px: int) -> Non
     kept, left_over = shares(without_rules(np.maximum(boxes, ones)), ones, boxes)
     assert kept > 0.9
     assert left_over < 0.02
+
+
+@pytest.mark.parametrize("share", [0.8, 0.86])
+def test_no_wall_of_a_small_table_is_taken_for_a_stroke(write: Write, share: float) -> None:
+    """The digits nearly touch the walls, some of which are longer than half of the page."""
+    side_px, rows, columns = 32, 3, 8
+    table = np.zeros(((rows + 2) * side_px, (columns + 2) * side_px), np.float32)
+    digits = np.zeros_like(table)
+    for row in range(rows + 1):
+        y = (row + 1) * side_px
+        cv2.line(table, (side_px, y), ((columns + 1) * side_px, y), 0.8, 1)
+    for column in range(columns + 1):
+        x = (column + 1) * side_px
+        ends = (x, side_px - column % 2), (x, (rows + 1) * side_px - column % 3)
+        cv2.line(table, *ends, 0.8, 1)
+    for cell in range(rows * columns):
+        one = write([str(cell % 10)], height_px=round(share * side_px), pen_px=1.5, seed=cell)
+        left, top, width, height = cv2.boundingRect((one > 0.3).astype(np.uint8))
+        x = (cell % columns + 1) * side_px + max(2, (side_px - width) // 2)
+        y = (cell // columns + 1) * side_px + (side_px - height) // 2 + 1
+        digits[y : y + height, x : x + width] = one[top : top + height, left : left + width]
+    table = cv2.GaussianBlur(table, (0, 0), 0.5)
+    kept, left_over = shares(without_rules(np.maximum(table, digits)), digits, table)
+    assert kept > 0.95
+    assert left_over < 0.008  # one wall more would be 0.012
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.02])
+@pytest.mark.parametrize("bar", [((-8, 4), (8, 4)), ((-8, 3), (6, 6))])
+def test_a_wall_goes_on_under_the_bar_of_a_digit(
+    slope: float, bar: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    """As under that of a 5 in the next box, so that the wall's upper end is not plain."""
+    side_px, gap_px, rows = 24, 9, 5
+    boxes, bars = np.zeros((2, (rows + 1) * (side_px + gap_px), 10 * side_px), np.float32)
+
+    def turned(x: int, y: int) -> tuple[int, int]:
+        return round(x - slope * y), round(y + slope * x)
+
+    for row in range(rows):
+        top = gap_px + row * (side_px + gap_px)
+        for left in range(side_px, 9 * side_px, side_px):
+            corners = [
+                turned(left + x * side_px, top + y * side_px)
+                for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))
+            ]
+            cv2.polylines(boxes, [np.array(corners)], True, 0.8, 1)
+        cv2.line(bars, *(turned(side_px * (2 + row) + x, top + y) for x, y in bar), 1.0, 3)
+    boxes = cv2.GaussianBlur(boxes, (0, 0), 0.5)
+    kept, left_over = shares(without_rules(np.maximum(boxes, bars)), bars, boxes)
+    assert kept > 0.95
+    assert left_over < 0.005  # walls of five boxes were left: 0.025

@@ -17,7 +17,7 @@ from inkdigits.imaging.split import Seam, pieces, seams
 # Sizes are shares of the height of a typical neighbour.
 _TALL = 1.5  # a mark of two rows is higher
 _BESIDE = 1.5  # of the mark's own height: neighbours are nearer, sideways
-_LOWEST, _HIGHEST = 0.25, 0.8  # of the mark's own height are its neighbours
+_LOWEST, _HIGHEST = 0.15, 0.8  # of the mark's own height are its neighbours
 _LOW, _HIGH = 0.6, 1.35  # of a typical one are those that rows are told by
 _UPRIGHT = 0.8  # as high as wide; the parts of a broken digit are mostly flat
 _MIN_NEIGHBOURS = 3

@@ -26,6 +26,7 @@ import {
   withoutFrames,
 } from "./marks.ts";
 import { around, type Box } from "./page.ts";
+import { withoutTouchingRows } from "./rows.ts";
 import { pieces, type Run, seams } from "./split.ts";
 
 // Shares of the typical mark height; see Python for what each one means.
@@ -108,14 +109,17 @@ export function findLines(ink: Ink, isOneLine = false): Segment[][] {
 /** Find the lines of a page, each taken apart into pieces of digits. */
 export function findAtoms(ink: Ink, isOneLine = false): { lines: LineAtoms[]; note: string } {
   const { labels, marks, numFound } = findMarks(ink);
-  const { digits, rest } = digitsOf(marks, WIDEST_WORD);
+  const stroke_px = marks.length ? strokeWidth(ink) : 1;
+  const isCrowded = numFound > marks.length;
+  const parted =
+    isOneLine || isCrowded ? marks : withoutTouchingRows(ink, labels, marks, stroke_px);
+  const { digits, rest } = digitsOf(parted, WIDEST_WORD);
   const boxes = digits.map(boxOf);
   const order = isOneLine ? oneLine(boxes) : readingOrder(boxes);
   const members = withStrays(
     order.map((line) => line.flatMap((index) => digits[index]!)),
     rest,
   );
-  const stroke_px = order.length ? strokeWidth(ink) : 1;
   let firstLabel = labels.data.reduce((most, label) => Math.max(most, label), 0) + 1;
   const lines = members.map((line) => {
     const atoms = atomsOf(ink, labels, line, stroke_px, firstLabel);
@@ -123,10 +127,9 @@ export function findAtoms(ink: Ink, isOneLine = false): { lines: LineAtoms[]; no
     return atoms;
   });
   const looked = marks.length.toLocaleString("en");
-  const note =
-    numFound > marks.length
-      ? `too many marks: ${numFound.toLocaleString("en")}, of which the ${looked} largest were looked at`
-      : "";
+  const note = isCrowded
+    ? `too many marks: ${numFound.toLocaleString("en")}, of which the ${looked} largest were looked at`
+    : "";
   return { lines, note };
 }
 

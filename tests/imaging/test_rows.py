@@ -1,0 +1,98 @@
+"""Digits of two rows that touch are parted; what belongs together is not."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.imaging.marks import find_marks
+from inkdigits.imaging.rows import without_touching_rows
+from inkdigits.imaging.segment import find_lines
+
+Write = Callable[..., np.ndarray]
+
+
+def with_tails(write: Write, height_px: int, tilt: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Two rows of seven digits; some of the upper ones reach down into those below."""
+    ink = write(
+        ["4791497", "8063280"],
+        height_px=height_px, pen_px=height_px / 12, pitch=1.4, tilt=tilt, seed=seed,
+    )  # fmt: skip
+    for box, _ in find_lines(ink)[0][1::2]:  # of a 7, a 1 and a 9
+        lowest = box.bottom - 4
+        x = box.x + int(np.median(np.flatnonzero(ink[lowest, box.x : box.right])))
+        end = x, lowest + round(0.6 * height_px)
+        cv2.line(ink, (x, lowest), end, 1.0, max(1, height_px // 12))
+    return ink
+
+
+def parted(ink: np.ndarray, stroke_px: float) -> tuple[list[int], list[int]]:
+    """Heights of the marks before anything is parted, and after, but for specks."""
+    labels, marks, _ = find_marks(ink)
+    after = without_touching_rows(ink, labels, marks, stroke_px)[1]
+    before_px, after_px = (
+        sorted(found.height[found.area > 20].tolist()) for found in (marks, after)
+    )
+    return before_px, after_px
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.04, -0.04])
+@pytest.mark.parametrize("height_px", [20, 32, 90])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tail_in_the_row_below_is_parted_from_it(
+    write: Write, height_px: int, tilt: float, seed: int
+) -> None:
+    before, after = parted(with_tails(write, height_px, tilt, seed), height_px / 12)
+    assert before[-1] > 1.9 * height_px
+    assert len(after) == 14
+    assert after[-1] < 1.75 * height_px
+    assert after[0] > 0.75 * height_px
+
+
+def test_what_was_found_is_not_changed(write: Write) -> None:
+    ink = with_tails(write, 32)
+    labels, marks, _ = find_marks(ink)
+    before = labels.copy()
+    new_labels, new_marks = without_touching_rows(ink, labels, marks, 3.0)
+    assert len(new_marks.label) > len(marks.label)
+    np.testing.assert_array_equal(labels, before)
+    for left, top, right, bottom, area, label in zip(*new_marks, strict=True):
+        rows, columns = np.nonzero(new_labels == label)
+        assert (columns.min(), rows.min()) == (left, top)
+        assert (columns.max() + 1, rows.max() + 1, len(rows)) == (right, bottom, area)
+
+
+@pytest.mark.parametrize("value", list("0123456789"))
+def test_a_large_digit_beside_two_lines_stays_whole(write: Write, value: str) -> None:
+    """As an answer beside the small print of a form."""
+    lines = write(["40712", "98625"], height_px=20, pen_px=2, pitch=1.9)
+    large = write([value], height_px=60, pen_px=5)
+    height = max(len(lines), len(large))
+    ink = np.hstack([np.pad(part, ((0, height - len(part)), (0, 0))) for part in (lines, large)])
+    before, after = parted(ink, 2.0)
+    assert before == after
+    assert before[-1] > 50
+
+
+@pytest.mark.parametrize("value", list("0235689"))
+def test_a_digit_among_broken_ones_stays_whole(write: Write, value: str) -> None:
+    """Pale ink leaves the upper and the lower part of a digit, which are no rows."""
+    height_px = 40
+    ink = write(["33" + value + "35"], height_px=height_px, pen_px=3)
+    advance = round((10 / 16 + 0.45) * height_px)
+    broken = ink.copy()
+    broken[round(1.12 * height_px) : round(1.24 * height_px)] = 0
+    start = height_px + 2 * advance - height_px // 6
+    broken[:, start : start + advance] = ink[:, start : start + advance]
+    before, after = parted(broken, 3.0)
+    assert before == after
+    assert before[-1] > 0.8 * height_px
+
+
+def test_a_page_of_bars_ends_soon() -> None:
+    bars = np.zeros((1200, 1600), np.float32)
+    for x in range(10, 1590, 9):
+        cv2.line(bars, (x, 10 + 40 * (x % 3)), (x, 1150 - 70 * (x % 5)), 1.0, 2)
+    labels, marks, _ = find_marks(bars)
+    assert len(without_touching_rows(bars, labels, marks, 2.0)[1].label) == len(marks.label)

@@ -24,6 +24,7 @@ KINDS = {
     "touching, ruled, shadow": {"touching": 0.3, "ruling": True, "shadow": True},
     "whatever comes": {},
     "among words": {"strange": 0.4},
+    "rows that touch": {"layout": "lines", "pitch": 1.2},
 }
 
 

@@ -94,6 +94,16 @@ class TestSyntheticPage:
 
         assert marks_per_digit(1.0) < 0.5 * marks_per_digit(0.0)
 
+    @pytest.mark.parametrize("pitch", [1.0, 1.2, 2.4])
+    def test_lines_stand_as_far_apart_as_asked_for(self, pitch: float) -> None:
+        feet = [
+            [np.median([box.bottom for box in boxes]) for boxes in page.boxes]
+            for page in (clean_page(seed, digit_px=40, pitch=pitch) for seed in range(8))
+        ]
+        steps = np.concatenate([np.diff(rows) for rows in feet])
+        assert len(steps) > 8
+        assert np.median(steps) == pytest.approx(40 * pitch, rel=0.08)
+
     @pytest.mark.parametrize("digit_px", [12.0, 40.0, 150.0])
     def test_digits_are_as_high_as_asked_for(self, digit_px: float) -> None:
         pages = [clean_page(seed, digit_px=digit_px) for seed in range(3)]
@@ -136,6 +146,8 @@ class TestSyntheticPage:
             synthetic_page(rng, digit_px=5)
         with pytest.raises(ValueError, match="touching is 2"):
             synthetic_page(rng, touching=2)
+        with pytest.raises(ValueError, match="pitch is 3"):
+            synthetic_page(rng, pitch=3)
         with pytest.raises(ValueError, match="strange is -1"):
             synthetic_page(rng, strange=-1)
         only = pool[1] == 4

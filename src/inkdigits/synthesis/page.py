@@ -26,6 +26,7 @@ Layout = Literal["lines", "boxes", "table"]
 NO_DIGIT = 10
 
 _MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
+_MIN_PITCH, _MAX_PITCH = 1.0, 2.4
 _MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
 _CANDIDATES = 6  # images that a digit is chosen from
 _FAINT = 0.1  # what is fainter is nobody's stroke
@@ -87,6 +88,7 @@ def synthetic_page(
     layout: Layout | None = None,
     digit_px: float | None = None,
     touching: float | None = None,
+    pitch: float | None = None,
     ruling: bool | None = None,
     shadow: bool | None = None,
     photo: bool = True,
@@ -103,6 +105,8 @@ def synthetic_page(
         layout: lines, rows of boxes for a digit each, or a table.
         digit_px: height of the digits in pixels, 12 to 150.
         touching: share of the neighbours within a line that touch, 0 to 1.
+        pitch: from one line to the next, in heights of a digit, 1 to 2.4; below about 1.3,
+            digits touch those of the next line.
         ruling: whether the paper is lined or squared. Boxes and tables have their own lines.
         shadow: whether a shadow falls on the page; not without ``photo``, unless it is asked for.
         photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
@@ -113,12 +117,15 @@ def synthetic_page(
         The page; at least one line of at least one digit, unless something strange came instead.
 
     Raises:
-        ValueError: digit_px, touching or strange is out of range, or a class of digits is missing.
+        ValueError: digit_px, touching, pitch or strange is out of range, or a class of digits is
+            missing.
     """
     if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
         raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
     if touching is not None and not 0 <= touching <= 1:
         raise ValueError(f"touching is {touching}; give a share of 0 to 1")
+    if pitch is not None and not _MIN_PITCH <= pitch <= _MAX_PITCH:
+        raise ValueError(f"pitch is {pitch}; give {_MIN_PITCH} to {_MAX_PITCH}")
     if not 0 <= strange <= 1:
         raise ValueError(f"strange is {strange}; give a share of 0 to 1")
     chances = rng.random(4).tolist()
@@ -134,7 +141,7 @@ def synthetic_page(
     paper, pen = papers.sample_materials(rng)
     scribe = Scribe(rng, pen.width, digit_px, digits)
     if layout == "lines":
-        rows = _lines(rng, scribe, digit_px, touching, strange)
+        rows = _lines(rng, scribe, digit_px, touching, pitch, strange)
         frame: list[_Segment] = []
     else:
         rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table", strange=strange)
@@ -271,12 +278,14 @@ def _lines(
     scribe: Scribe,
     digit_px: float,
     touching: float | None,
+    pitch: float | None,
     strange: float,
 ) -> list[list[Placed]]:
     """One to eight lines of one to twelve marks, each a little uneven and tilted."""
     room = _MAX_SIDE_PX / digit_px
     most_lines, most_digits = min(8, int(room / 2.4)), min(12, int(room / 1.3))
-    pitch, tilt = rng.uniform(1.5, 2.4) * digit_px, rng.normal(0.0, 0.012)
+    usual_pitch, tilt = rng.uniform(1.5, 2.4), rng.normal(0.0, 0.012)
+    pitch_px = digit_px * (usual_pitch if pitch is None else pitch)
     usual_gap = rng.uniform(0.08, 0.5)
     if touching is None:
         touching = rng.uniform(0.05, 0.5) if rng.random() < 0.5 else 0.0
@@ -295,7 +304,9 @@ def _lines(
             value = NO_DIGIT if is_strange else int(rng.integers(10))
             ink = scribe.scrawl(kind) if is_strange else scribe.write(value)
             x = round(start)
-            foot = k * pitch + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
+            foot = (
+                k * pitch_px + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
+            )
             y = round(foot) - ink.shape[0]
             if row:
                 touches = rng.random() < touching

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from inkdigits.imaging import rows
 from inkdigits.imaging.marks import find_marks
 from inkdigits.imaging.rows import without_touching_rows
 from inkdigits.imaging.segment import find_lines
@@ -58,21 +59,25 @@ def test_what_was_found_is_not_changed(write: Write) -> None:
     assert len(new_marks.label) > len(marks.label)
     np.testing.assert_array_equal(labels, before)
     for left, top, right, bottom, area, label in zip(*new_marks, strict=True):
-        rows, columns = np.nonzero(new_labels == label)
-        assert (columns.min(), rows.min()) == (left, top)
-        assert (columns.max() + 1, rows.max() + 1, len(rows)) == (right, bottom, area)
+        y, x = np.nonzero(new_labels == label)
+        assert (x.min(), y.min()) == (left, top)
+        assert (x.max() + 1, y.max() + 1, len(x)) == (right, bottom, area)
 
 
+@pytest.mark.parametrize("pitch", [1.4, 1.6, 1.9])
+@pytest.mark.parametrize("large_px", [50, 70])
 @pytest.mark.parametrize("value", list("0123456789"))
-def test_a_large_digit_beside_two_lines_stays_whole(write: Write, value: str) -> None:
+def test_a_large_digit_beside_two_lines_stays_whole(
+    write: Write, value: str, large_px: int, pitch: float
+) -> None:
     """As an answer beside the small print of a form."""
-    lines = write(["40712", "98625"], height_px=20, pen_px=2, pitch=1.9)
-    large = write([value], height_px=60, pen_px=5)
+    lines = write(["40712", "98625"], height_px=20, pen_px=2, pitch=pitch)
+    large = write([value], height_px=large_px, pen_px=5)
     height = max(len(lines), len(large))
     ink = np.hstack([np.pad(part, ((0, height - len(part)), (0, 0))) for part in (lines, large)])
     before, after = parted(ink, 2.0)
     assert before == after
-    assert before[-1] > 50
+    assert before[-1] > 0.8 * large_px
 
 
 @pytest.mark.parametrize("value", list("0235689"))
@@ -90,9 +95,26 @@ def test_a_digit_among_broken_ones_stays_whole(write: Write, value: str) -> None
     assert before[-1] > 0.8 * height_px
 
 
-def test_a_page_of_bars_ends_soon() -> None:
-    bars = np.zeros((1200, 1600), np.float32)
-    for x in range(10, 1590, 9):
-        cv2.line(bars, (x, 10 + 40 * (x % 3)), (x, 1150 - 70 * (x % 5)), 1.0, 2)
-    labels, marks, _ = find_marks(bars)
-    assert len(without_touching_rows(bars, labels, marks, 2.0)[1].label) == len(marks.label)
+def test_a_box_around_two_rows_is_not_cut(write: Write) -> None:
+    ink = write(["407", "986"], height_px=32, pen_px=3, pitch=1.4)
+    y, x = np.nonzero(ink > 0.3)
+    corners = (x.min() - 8, y.min() - 6), (x.max() + 8, y.max() + 6)
+    cv2.rectangle(ink, *(tuple(map(int, corner)) for corner in corners), 1.0, 2)
+    before, after = parted(ink, 3.0)
+    assert before == after
+    assert before[-1] > 2 * 32
+
+
+def test_many_marks_that_cannot_be_cut_end_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thick bars beside rows of short ones, which show where the bars would have to be cut."""
+    page = np.zeros((900, 1600), np.float32)
+    for column in range(50):
+        for top in range(10, 840, 60):
+            for upper, lower in [(0, 50)] if column % 2 else [(0, 22), (28, 50)]:
+                corners = (30 * column, top + upper), (30 * column + 13, top + lower)
+                cv2.rectangle(page, *corners, 1.0, -1)
+    labels, marks, _ = find_marks(page)
+    calls = []
+    monkeypatch.setattr(rows, "seams", lambda *_, **__: calls.append(1) or [])
+    assert len(without_touching_rows(page, labels, marks, 2.0)[1].label) == len(marks.label)
+    assert 250 < len(calls) <= 300

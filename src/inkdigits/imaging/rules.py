@@ -20,9 +20,10 @@ _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
 _LONG = 3.0  # in typical mark heights: no stroke is so long and so straight
 _VERY_LONG, _FILLED = 6.0, 0.9  # a shorter one is ink nearly all along; bars in a row are not
-_NEARLY = 0.7  # as long as the shortest of those: no odd one
+_NEARLY = 0.7  # of the shortest of them: what is longer is one of them, and no odd one
 _HALF = 0.5  # of the page's side: long, before it is known how large digits are
 _SLACK_PX = 2.0  # so far, and by their widths, ink may lead on from the end of one to another
+_MAX_CONTINUED = 200  # bounds time on texture
 _OFFS_PX = 0, -1, 1, -2, 2  # from where it is looked for, a rule may go on
 _NUM_SAMPLES = 20  # of how dark a rule is
 _JOINED = 0.35  # of that is dark enough to lead on
@@ -75,6 +76,10 @@ def _stretched(ink: Ink) -> Ink:
 
 def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], list[Rule]]:
     """The rules among everything straight: what is long, and what closes a box or a grid."""
+    # First between everything, because a box is closed by edges that strokes hide in part; at the
+    # end once more, between rules alone, for what was dropped as too short to be one.
+    across = across + _continued(across, down, ink)
+    down = down + _continued(down, across, ink.T)
     meetings = _Meetings.of(across, down, ink)
     lengths = [np.array([rule.length for rule in rules]) for rules in (across, down)]
     sides = ink.shape[::-1]
@@ -111,24 +116,30 @@ def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], l
 def _continued(rules: list[Rule], others: list[Rule], ink: Ink) -> list[Rule]:
     """Go on where rules along the rows end, from one other rule to the next, if ink does.
 
-    So the walls of a row of boxes follow from those of the row above, and the rest of a rule that
-    noise or a stroke hides in part from where it is plain.
+    So the walls of a row of boxes follow from those of the row above, and the rest of a rule whose
+    end a stroke or noise hides from where it is plain.
+
+    Args:
+        rules: along the rows.
+        others: along the columns.
+        ink: (h, w).
+
+    Returns:
+        What they lack, each piece from one other rule to the next; at most 200.
     """
     found: list[Rule] = []
     if not others:
         return found
-    across = np.array([_straight_line(other) for other in others])  # (other, 2): slope, offset
-    ends = np.array([[other.start, other.end, other.width_px] for other in others])
-    waiting = list(rules)
-    while waiting:
+    lines = np.array([_line(other) for other in others])  # (other, 2)
+    spans = np.array([[other.start, other.end, other.width_px] for other in others])
+    middles, halves = spans[:, :2].mean(axis=1), (spans[:, 1] - spans[:, 0]) / 2
+    known, waiting = list(rules), list(rules)
+    while waiting and len(found) < _MAX_CONTINUED:
         rule = waiting.pop()
-        slope, offset = _straight_line(rule)
-        x = (across[:, 0] * offset + across[:, 1]) / (1 - across[:, 0] * slope)
-        slack = _SLACK_PX + (rule.width_px + ends[:, 2]) / 2
-        is_met = np.abs(slope * x + offset - ends[:, :2].mean(axis=1)) < (
-            slack + (ends[:, 1] - ends[:, 0]) / 2
-        )
-        x = np.sort(x[is_met])
+        slope, offset = _line(rule)
+        x = (lines[:, 0] * offset + lines[:, 1]) / (1 - lines[:, 0] * slope)
+        slack = _SLACK_PX + (rule.width_px + spans[:, 2]) / 2
+        x = np.sort(x[np.abs(slope * x + offset - middles) < slack + halves])
         gap = np.maximum(x[:-1] - rule.end, rule.start - x[1:])
         is_next = (gap >= -_SLACK_PX) & (gap < rule.length)
         is_next &= x[1:] - x[:-1] >= THIN * rule.width_px
@@ -138,20 +149,21 @@ def _continued(rules: list[Rule], others: list[Rule], ink: Ink) -> list[Rule]:
             for off in _OFFS_PX:
                 piece = Rule(left, right, np.array([slope, offset + off]), rule.width_px)
                 if (_darkest(ink, piece, places) > FAINT).mean() > _FILLED:
-                    if not _is_known(piece, [*rules, *found]):
-                        found.append(piece)
-                        waiting.append(piece)
+                    if not _is_known(piece, known):
+                        for pieces in (found, known, waiting):
+                            pieces.append(piece)
                     break
     return found
 
 
-def _straight_line(rule: Rule) -> tuple[float, float]:
-    """Through both ends: slope and offset."""
+def _line(rule: Rule) -> tuple[float, float]:
+    """The straight line through both ends: slope and offset."""
     slope = (rule.at(rule.end) - rule.at(rule.start)) / rule.length
     return slope, rule.at(rule.start) - slope * rule.start
 
 
 def _is_known(piece: Rule, rules: list[Rule]) -> bool:
+    """Whether there is a rule already in the middle of a piece."""
     middle = (piece.start + piece.end) / 2
     return any(
         rule.start <= middle < rule.end and abs(rule.at(middle) - piece.at(middle)) <= 2 * _SLACK_PX

@@ -105,8 +105,8 @@ def synthetic_page(
         layout: lines, rows of boxes for a digit each, or a table.
         digit_px: height of the digits in pixels, 12 to 150.
         touching: share of the neighbours within a line that touch, 0 to 1.
-        pitch: from one line to the next, in heights of a digit, 1 to 2.4; below about 1.3,
-            digits touch those of the next line.
+        pitch: from one line to the next, in heights of a digit, 1 to 2.4, in the layout lines;
+            below about 1.3, digits touch those of the next line.
         ruling: whether the paper is lined or squared. Boxes and tables have their own lines.
         shadow: whether a shadow falls on the page; not without ``photo``, unless it is asked for.
         photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
@@ -283,8 +283,8 @@ def _lines(
 ) -> list[list[Placed]]:
     """One to eight lines of one to twelve marks, each a little uneven and tilted."""
     room = _MAX_SIDE_PX / digit_px
-    most_lines, most_digits = min(8, int(room / 2.4)), min(12, int(room / 1.3))
-    usual_pitch, tilt = rng.uniform(1.5, 2.4), rng.normal(0.0, 0.012)
+    most_lines, most_digits = min(8, int(room / _MAX_PITCH)), min(12, int(room / 1.3))
+    usual_pitch, tilt = rng.uniform(1.5, _MAX_PITCH), rng.normal(0.0, 0.012)
     pitch_px = digit_px * (usual_pitch if pitch is None else pitch)
     usual_gap = rng.uniform(0.08, 0.5)
     if touching is None:

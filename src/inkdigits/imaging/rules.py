@@ -76,10 +76,6 @@ def _stretched(ink: Ink) -> Ink:
 
 def _real(ink: Ink, across: list[Rule], down: list[Rule]) -> tuple[list[Rule], list[Rule]]:
     """The rules among everything straight: what is long, and what closes a box or a grid."""
-    # First between everything, because a box is closed by edges that strokes hide in part; at the
-    # end once more, between rules alone, for what was dropped as too short to be one.
-    across = across + _continued(across, down, ink)
-    down = down + _continued(down, across, ink.T)
     meetings = _Meetings.of(across, down, ink)
     lengths = [np.array([rule.length for rule in rules]) for rules in (across, down)]
     sides = ink.shape[::-1]

@@ -9,7 +9,7 @@ import pytest
 from inkdigits.imaging import rows
 from inkdigits.imaging.marks import find_marks
 from inkdigits.imaging.rows import without_touching_rows
-from inkdigits.imaging.segment import find_lines
+from inkdigits.imaging.segment import find_atoms, find_lines
 
 Write = Callable[..., np.ndarray]
 
@@ -49,6 +49,13 @@ def test_a_tail_in_the_row_below_is_parted_from_it(
     assert len(after) == 14
     assert after[-1] < 1.75 * height_px
     assert after[0] > 0.75 * height_px
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_to_find_lines_part_them(write: Write, seed: int) -> None:
+    ink = with_tails(write, 32, seed=seed)
+    assert [len(line) for line in find_lines(ink)] == [7, 7]
+    assert [line.box.height < 1.75 * 32 for line in find_atoms(ink).lines] == [True, True]
 
 
 def test_what_was_found_is_not_changed(write: Write) -> None:

@@ -26,6 +26,7 @@ from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.layout import one_line, reading_order
 from inkdigits.imaging.marks import (
     MAX_MARKS,
+    Labels,
     Marks,
     find_marks,
     groups,
@@ -77,7 +78,7 @@ def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
         The lines from top to bottom, each of at least one digit, left to right.
     """
     ink = without_rules(ink)
-    labels, marks, _ = find_marks(ink)
+    labels, marks, _ = _marks(ink, _stroke_px(ink), is_one_line)
     digits, _ = _digits(marks, WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
     lines = one_line(boxes) if is_one_line else reading_order(boxes)[0]
@@ -102,10 +103,8 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
         The lines, the page's tilt, and a note if there was too much to look at.
     """
     ink = without_rules(ink)
-    labels, marks, num_marks = find_marks(ink)
     stroke_px = _stroke_px(ink)
-    if not is_one_line and num_marks <= MAX_MARKS:
-        labels, marks = without_touching_rows(ink, labels, marks, stroke_px)
+    labels, marks, num_marks = _marks(ink, stroke_px, is_one_line)
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
     lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
@@ -120,6 +119,14 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     if num_marks > MAX_MARKS:
         note = f"too many marks: {num_marks:,}, of which the {MAX_MARKS:,} largest were looked at"
     return Finding(found, slope, note, ink)
+
+
+def _marks(ink: Ink, stroke_px: float, is_one_line: bool) -> tuple[Labels, Marks, int]:
+    """As ``find_marks``, those of several rows parted: not on a crowded page, nor in one line."""
+    labels, marks, num_marks = find_marks(ink)
+    if not is_one_line and num_marks <= MAX_MARKS:
+        labels, marks = without_touching_rows(ink, labels, marks, stroke_px)
+    return labels, marks, num_marks
 
 
 def _digits(marks: Marks, widest: float) -> tuple[list[Marks], Marks]:

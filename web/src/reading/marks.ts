@@ -3,7 +3,7 @@
 import { components, type Ink, type Plane } from "./image.ts";
 import type { Box } from "./page.ts";
 
-const MAX_MARKS = 3000;
+export const MAX_MARKS = 3000;
 const WEAK = 0.25; // a mark is what is above weak, and is above strong somewhere
 const STRONG = 0.4;
 const MIN_MARK_PX = 4;

@@ -21,6 +21,7 @@ import {
   groups,
   heightOf,
   type Mark,
+  MAX_MARKS,
   typicalHeight,
   widthOf,
   withoutFrames,
@@ -95,7 +96,7 @@ export function clusters({ boxes, height_px }: Pick<LineAtoms, "boxes" | "height
 
 /** Find the digits of a page by geometry alone. */
 export function findLines(ink: Ink, isOneLine = false): Segment[][] {
-  const { labels, marks } = findMarks(ink);
+  const { labels, marks } = marksOf(ink, strokeWidth(ink), isOneLine);
   const { digits } = digitsOf(marks, WIDEST_DIGIT);
   const boxes = digits.map(boxOf);
   const lines = isOneLine ? oneLine(boxes) : readingOrder(boxes);
@@ -108,12 +109,9 @@ export function findLines(ink: Ink, isOneLine = false): Segment[][] {
 
 /** Find the lines of a page, each taken apart into pieces of digits. */
 export function findAtoms(ink: Ink, isOneLine = false): { lines: LineAtoms[]; note: string } {
-  const { labels, marks, numFound } = findMarks(ink);
-  const stroke_px = marks.length ? strokeWidth(ink) : 1;
-  const isCrowded = numFound > marks.length;
-  const parted =
-    isOneLine || isCrowded ? marks : withoutTouchingRows(ink, labels, marks, stroke_px);
-  const { digits, rest } = digitsOf(parted, WIDEST_WORD);
+  const stroke_px = strokeWidth(ink);
+  const { labels, marks, numFound, isCrowded } = marksOf(ink, stroke_px, isOneLine);
+  const { digits, rest } = digitsOf(marks, WIDEST_WORD);
   const boxes = digits.map(boxOf);
   const order = isOneLine ? oneLine(boxes) : readingOrder(boxes);
   const members = withStrays(
@@ -126,11 +124,28 @@ export function findAtoms(ink: Ink, isOneLine = false): { lines: LineAtoms[]; no
     firstLabel += atoms.boxes.length;
     return atoms;
   });
-  const looked = marks.length.toLocaleString("en");
+  const looked = MAX_MARKS.toLocaleString("en");
   const note = isCrowded
     ? `too many marks: ${numFound.toLocaleString("en")}, of which the ${looked} largest were looked at`
     : "";
   return { lines, note };
+}
+
+/** As `findMarks`, those of several rows parted: not on a crowded page, nor in one line. */
+function marksOf(
+  ink: Ink,
+  stroke_px: number,
+  isOneLine: boolean,
+): { labels: Plane<Int32Array>; marks: readonly Mark[]; numFound: number; isCrowded: boolean } {
+  const { labels, marks, numFound } = findMarks(ink);
+  const isCrowded = numFound > marks.length;
+  const isParted = !isOneLine && !isCrowded;
+  return {
+    labels,
+    marks: isParted ? withoutTouchingRows(ink, labels, marks, stroke_px) : marks,
+    numFound,
+    isCrowded,
+  };
 }
 
 /** The strokes of each digit, as geometry has it; and the marks that are in none. */

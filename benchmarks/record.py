@@ -204,7 +204,7 @@ def write_record(
         "seeds": seeds,
         "epochs": len(history[0]),
         "minutes": minutes,
-        "devices": sorted({machine(environment) for environment in environments}),
+        "devices": sorted(set().union(*map(machines, environments))),
         "figures": figures,
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -305,9 +305,13 @@ def is_zero_shot(name: str, figure: Any) -> bool:
     return name != "mnist_test" and isinstance(figure, dict) and "ece" in figure
 
 
-def machine(environment: Mapping[str, Any]) -> str:
-    devices = ", ".join(environment["devices"])
-    return f"{environment['processor']}, {environment['cores']} cores ({devices})"
+def machines(environment: Mapping[str, Any]) -> set[str]:
+    """Where a run was trained; each of its members, if it was joined of some that say so."""
+    members = [member for member in environment.get("members", ()) if "devices" in member]
+    return {
+        f"{where['processor']}, {where['cores']} cores ({', '.join(where['devices'])})"
+        for where in members or [environment]
+    }
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from inkdigits.config import Config
 from inkdigits.errors import ConfigError, MissingDataError, RunError
 from inkdigits.reader import Reader
 from inkdigits.training.ensemble import fit_ensemble, join
-from inkdigits.training.examples import validation_images
+from inkdigits.training.examples import load_examples, validation_images
 from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
 from inkdigits.training.run import Run
@@ -178,9 +178,20 @@ def test_runs_of_different_recipes_are_joined(pair, other: Run, folder: Path):
         "train.epochs": 1,
         "train.batch_size": 16,
     }
+    trained_on = first.read_json("environment.json")
+    assert all(told[0][key] == trained_on[key] for key in ("processor", "cores", "devices"))
     assert describe(run)["calibration"]["dial"]
     with pytest.raises(ConfigError, match=r"'mlp\+convnet', but must be one of"):
         fit_ensemble(config, folder, resume=True)
+
+
+def test_examples_that_are_at_hand_are_not_loaded_again(
+    pair, other: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    examples = load_examples(pair.config().data, None)
+    monkeypatch.delattr("inkdigits.training.ensemble.load_examples")
+    run = join([members(pair)[0].folder, other.folder], folder, examples=examples)
+    assert run.read_json("environment.json")["split"] == examples.note
 
 
 def test_an_ensemble_may_be_a_member(pair, other: Run, folder: Path):

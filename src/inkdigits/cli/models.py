@@ -19,18 +19,18 @@ def models() -> None:
     records = json.loads(
         resources.files("inkdigits.models").joinpath("records.json").read_text(encoding="utf-8")
     )
-    print(f"{'name':<10}{'parameters':>12}{'multiply-adds':>15}{'MNIST test':>20}  what")
+    print(f"{'name':<14}{'parameters':>12}{'multiply-adds':>15}{'MNIST test':>20}  what")
     for name, make in NETWORKS.items():
         network = build_network(name)
         what = (make.__doc__ or "").partition("\n")[0]
         print(
-            f"{name:<10}{network.count_params():>12,}{multiply_adds(network):>15,}"
+            f"{name:<14}{network.count_params():>12,}{multiply_adds(network):>15,}"
             f"{_recorded(records.get(name)):>20}  {what}"
         )
 
     lines = build_line_reader()
     print(
-        f"{LINE_READER:<10}{lines.count_params():>12,}{'–':>15}{'–':>20}  "
+        f"{LINE_READER:<14}{lines.count_params():>12,}{'–':>15}{'–':>20}  "
         "Reads strips of digits that touch; it goes into a bundle beside one of the others."
     )
 

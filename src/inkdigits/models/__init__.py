@@ -1,5 +1,20 @@
 """The networks and what stands in front of them: Keras 3, ``keras.ops`` only, on any backend."""
 
 # Of the networks in ``zoo``, to be known without Keras.
-NAMES = ("mlp", "lenet5", "convnet", "residual", "plain3", "plain5", "plain7", "tiny", "micro")
+NAMES = (
+    "mlp",
+    "lenet5",
+    "convnet",
+    "residual",
+    "deep_residual",
+    "wide_residual",
+    "plain3",
+    "plain5",
+    "plain7",
+    "wide_plain3",
+    "wide_plain5",
+    "wide_plain7",
+    "tiny",
+    "micro",
+)
 LINE_READER = "lines"  # of ``lines``: it reads strips of digits that touch, and not single ones

@@ -55,13 +55,21 @@ def convnet(glyph: Any, num_outputs: int) -> Any:
 def residual(glyph: Any, num_outputs: int) -> Any:
     """Three residual blocks: each learns what to add to its input (He et al. 2016)."""
     x = _convolution(_as_map(glyph), 32, size=5, strides=2)  # (n, 14, 14, 32)
-    x = _residual_block(x)
-    x = _convolution(x, 64, size=3, strides=2)  # (n, 7, 7, 64)
-    x = _residual_block(x)
-    x = _residual_block(x)
-    x = layers.Flatten()(x)  # (n, 3136)
-    x = layers.Dropout(0.3)(x)
-    return layers.Dense(num_outputs, name="logits")(x)
+    return _residual(x, num_outputs, blocks=(1, 2))
+
+
+def deep_residual(glyph: Any, num_outputs: int) -> Any:
+    """Five residual blocks, behind a first look at every pixel."""
+    x = _convolution(_as_map(glyph), 12, size=3)  # (n, 28, 28, 12)
+    x = _convolution(x, 32, size=3, strides=2)  # (n, 14, 14, 32)
+    return _residual(x, num_outputs, blocks=(2, 3))
+
+
+def wide_residual(glyph: Any, num_outputs: int) -> Any:
+    """The same with twice the channels (Zagoruyko and Komodakis 2016)."""
+    x = _convolution(_as_map(glyph), 32, size=3)  # (n, 28, 28, 32)
+    x = _convolution(x, 64, size=3, strides=2)  # (n, 14, 14, 64)
+    return _residual(x, num_outputs, blocks=(2, 3))
 
 
 def plain3(glyph: Any, num_outputs: int) -> Any:
@@ -77,6 +85,21 @@ def plain5(glyph: Any, num_outputs: int) -> Any:
 def plain7(glyph: Any, num_outputs: int) -> Any:
     """Four 7×7 convolutions without padding, a quarter as wide as the paper's (An et al. 2020)."""
     return _plain(glyph, num_outputs, size=7, filters=range(12, 60, 12))  # to (n, 4, 4, 48)
+
+
+def wide_plain3(glyph: Any, num_outputs: int) -> Any:
+    """``plain3`` as wide as the paper's."""
+    return _plain(glyph, num_outputs, size=3, filters=range(32, 192, 16))  # to (n, 8, 8, 176)
+
+
+def wide_plain5(glyph: Any, num_outputs: int) -> Any:
+    """``plain5`` as wide as the paper's."""
+    return _plain(glyph, num_outputs, size=5, filters=range(32, 192, 32))  # to (n, 8, 8, 160)
+
+
+def wide_plain7(glyph: Any, num_outputs: int) -> Any:
+    """``plain7`` as wide as the paper's."""
+    return _plain(glyph, num_outputs, size=7, filters=range(48, 240, 48))  # to (n, 4, 4, 192)
 
 
 def tiny(glyph: Any, num_outputs: int) -> Any:
@@ -110,7 +133,22 @@ def micro(glyph: Any, num_outputs: int) -> Any:
 
 NETWORKS: dict[str, Callable[[Any, int], Any]] = {
     make.__name__: make
-    for make in (mlp, lenet5, convnet, residual, plain3, plain5, plain7, tiny, micro)
+    for make in (
+        mlp,
+        lenet5,
+        convnet,
+        residual,
+        deep_residual,
+        wide_residual,
+        plain3,
+        plain5,
+        plain7,
+        wide_plain3,
+        wide_plain5,
+        wide_plain7,
+        tiny,
+        micro,
+    )
 }
 
 
@@ -212,6 +250,18 @@ def _smooth(x: Any, filters: int, *, size: int, padding: str = "same") -> Any:
     x = layers.Conv2D(filters, size, padding=padding, use_bias=False)(x)
     x = layers.BatchNormalization(momentum=0.97, scale=False)(x)
     return layers.Activation("silu")(x)
+
+
+def _residual(x: Any, num_outputs: int, *, blocks: tuple[int, int]) -> Any:
+    """Residual blocks: so many, then so many at half the size and twice the width."""
+    for _ in range(blocks[0]):
+        x = _residual_block(x)
+    x = _convolution(x, 2 * x.shape[-1], size=3, strides=2)  # (n, 7, 7, twice as many)
+    for _ in range(blocks[1]):
+        x = _residual_block(x)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.3)(x)
+    return layers.Dense(num_outputs, name="logits")(x)
 
 
 def _residual_block(x: Any) -> Any:

@@ -24,6 +24,7 @@ from inkdigits.training.run import Run, environment, network_of
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
+_MACHINE = ("processor", "cores", "devices")  # of a member, which may have another than the join
 _TINY = 1e-30
 
 
@@ -83,13 +84,20 @@ def fit_ensemble(
     return run
 
 
-def join(folders: Sequence[Path], folder: Path, *, data_dir: Path | None = None) -> Run:
+def join(
+    folders: Sequence[Path],
+    folder: Path,
+    *,
+    data_dir: Path | None = None,
+    examples: Examples | None = None,
+) -> Run:
     """Join finished runs, of whatever networks and recipes, into one.
 
     Args:
         folders: at least two finished runs, validated on the same images.
         folder: the run folder to make.
         data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
+        examples: what ``load_examples`` made for any of the runs before, to save its time.
 
     Returns:
         The joined run. Its configuration is that of the first member, with what was added to
@@ -107,7 +115,8 @@ def join(folders: Sequence[Path], folder: Path, *, data_dir: Path | None = None)
     members = [Run.open(each) for each in folders]
     config = _common(members)
     _models(members)  # what cannot be joined is an error before data is read
-    _join(run, config, members, load_examples(config.data, data_dir))
+    examples = load_examples(config.data, data_dir) if examples is None else examples
+    _join(run, config, members, examples)
     run.write("config.toml", config.to_toml())  # last: a join that failed may be tried again
     return run
 
@@ -182,13 +191,14 @@ def _facts(member: Run, config: Config) -> dict[str, Any]:
         for name, value in values.items()
         if value != common[section][name] and name != "members"
     }
-    teacher = member.read_json("environment.json").get("teacher")
+    made = member.read_json("environment.json")
+    kept = {name: made[name] for name in (*_MACHINE, "teacher") if name in made}
     return {
         "run": member.folder.name,
         "differs": own,
         "model_sha256": hashlib.sha256(member.model_path.read_bytes()).hexdigest(),
         "val_accuracy": member.history()[-1]["val_accuracy"],
-    } | ({"teacher": teacher} if teacher else {})
+    } | kept
 
 
 def _history(

@@ -6,7 +6,8 @@ members of an ensemble, have the same validation images; only the order is a mat
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from inkdigits.training.crops import page_crops
 _DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
 
 
+@dataclass(frozen=True)
 class Examples:
     """Images to train and to validate with, and where both come from.
 
@@ -38,20 +40,13 @@ class Examples:
         note: for people, on how the images were split and what was added.
     """
 
-    def __init__(self, config: DataConfig, whole: data.LabelledImages) -> None:
-        split = split_validation(whole, config.validation_share, config.seed)
-        source = whole.take(split.train)
-        held = whole.take(split.validation)
-        added = list(_added(config, source, held))
-        self.note = split.note
-        self.note += "".join(f" {len(part.images)} {part.name} were added." for part in added)
-        self.images = np.concatenate([source.images, *(part.images for part in added)])
-        self.labels = np.concatenate([source.labels, *(part.labels for part in added)])
-        nondigits = [part.held_nondigits for part in added if part.held_nondigits is not None]
-        self.validation_nondigits = as_ink(np.concatenate(nondigits)) if nondigits else None
-        self.validation_images = as_ink(held.images)
-        self.validation_labels = held.labels
-        self.hashes = whole.hashes
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    validation_images: NDArray[np.float32]
+    validation_labels: NDArray[np.int64]
+    validation_nondigits: NDArray[np.float32] | None
+    hashes: Mapping[str, str]
+    note: str
 
     def validation(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """All that is validated on: ink and labels, the non-digits last, of which it is 10."""
@@ -74,7 +69,20 @@ class Examples:
 
 def load_examples(config: DataConfig, data_dir: Path | None) -> Examples:
     """Load, split and draw what a configuration asks for; raises as ``load_source``."""
-    return Examples(config, load_source(config, data_dir))
+    whole = load_source(config, data_dir)
+    split = split_validation(whole, config.validation_share, config.seed)
+    source, held = whole.take(split.train), whole.take(split.validation)
+    added = list(_added(config, source, held))
+    nondigits = [part.held_nondigits for part in added if part.held_nondigits is not None]
+    return Examples(
+        images=np.concatenate([source.images, *(part.images for part in added)]),
+        labels=np.concatenate([source.labels, *(part.labels for part in added)]),
+        validation_images=as_ink(held.images),
+        validation_labels=held.labels,
+        validation_nondigits=as_ink(np.concatenate(nondigits)) if nondigits else None,
+        hashes=whole.hashes,
+        note=split.note + "".join(f" {len(part.images)} {part.name} were added." for part in added),
+    )
 
 
 def load_source(config: DataConfig, data_dir: Path | None) -> data.LabelledImages:

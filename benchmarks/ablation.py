@@ -11,6 +11,7 @@ An interrupted ablation goes on where it stopped.
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import shutil
@@ -74,7 +75,9 @@ def main() -> None:
     base = Config.load(arguments.config, [f"train.epochs={arguments.epochs}"])
     examples = load_examples(base.data, arguments.data_dir)
     step = max(round(1 / arguments.share), 1)
-    examples.images, examples.labels = examples.images[::step], examples.labels[::step]
+    examples = dataclasses.replace(
+        examples, images=examples.images[::step], labels=examples.labels[::step]
+    )
     folders = arguments.runs / f"every-{step}"
     rows: list[dict[str, Any]] = []
     for what, changes in variants(base).items():

@@ -1,5 +1,6 @@
 """A teacher: who may be one, what is learned from it, and that a run remembers who it was."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -144,7 +145,7 @@ def test_a_student_comes_near_to_its_teacher(
     examples = load_examples(quick_config.data, None)
     ink = as_ink(examples.images)
     taught_by = log_softmax(pair.load_model().predict(ink, verbose=0)["logits"], axis=1)
-    examples.labels = taught_by.argmax(axis=1)
+    examples = dataclasses.replace(examples, labels=taught_by.argmax(axis=1))
 
     def divergence(config: Config, name: str) -> float:
         run = fit(config, tmp_path / name, examples=examples)

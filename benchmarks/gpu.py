@@ -1,13 +1,15 @@
 """Train what takes a GPU: the wide networks, and a small one that wide ones teach.
 
     python benchmarks/gpu.py draw
-    KERAS_BACKEND=jax XLA_PYTHON_CLIENT_PREALLOCATE=false \\
-        python benchmarks/gpu.py train --at-once 4
+    KERAS_BACKEND=jax python benchmarks/gpu.py train --at-once 4
     python benchmarks/record.py taught --config configs/taught.toml --seeds 0 1 2
+    inkdigits join runs/records/{deep_residual,wide_residual}/seed-{0,1,2} \\
+        runs/records/wide_plain{3,5,7}/seed-0 --out runs/records/large
+    python benchmarks/record.py large --run runs/records/large
 
 ``draw`` loads and draws what the recipes learn from, once, into ``runs/examples``; that needs a
 processor and the data sets. ``train`` needs those files only, so they can be carried to a machine
-with a GPU that has neither TensorFlow nor a network. Its stages follow one another:
+with a GPU that has neither TensorFlow nor the internet. Its stages follow one another:
 
 1. networks that learn from MNIST alone, more seeds of them than the next stage needs;
 2. two wide ones that learn from everything, taught by one of each kind, joined as ``four``, where
@@ -15,12 +17,15 @@ with a GPU that has neither TensorFlow nor a network. Its stages follow one anot
 3. a small one, taught by ``teachers`` of the very glyphs that it sees.
 
 The runs lie where ``record.py`` looks for them. What is finished is not trained again, and what
-was interrupted goes on. On a processor all of it runs just so, and takes days.
+was interrupted goes on; what was trained by another recipe is refused. On a processor all of it
+runs just so, and takes days.
 """
 
 import argparse
 import dataclasses
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +37,8 @@ from inkdigits.cli.common import extra
 from inkdigits.config import Config, DataConfig
 from inkdigits.files import written_whole
 
+# Before JAX is imported: else the first process takes three quarters of the GPU's memory.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 with extra("train", "Training"):
     from rich.console import Console
 
@@ -62,7 +69,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("draw", help="load and draw the examples")
     train = commands.add_parser("train", help="all stages")
-    train.add_argument("--at-once", type=int, default=1, help="processes; a small network on a GPU")
+    train.add_argument("--at-once", type=int, default=1, help="how many processes")
     one = commands.add_parser("one", help="one seed of one recipe")
     one.add_argument("recipe")
     one.add_argument("seed", type=int)
@@ -75,13 +82,23 @@ def main() -> None:
         for recipes, joined, members in STAGES:
             runs = [(recipe, seed) for recipe, count in recipes.items() for seed in range(count)]
             train_all(runs, arguments.at_once)
-            if joined and not is_finished(RUNS / joined):
-                folders = [run_folder(*member) for member in members]
-                join(folders, RUNS / joined, examples=opened(config(*members[0]).data))
+            if joined:
+                join_all(RUNS / joined, members)
+
+
+def join_all(folder: Path, members: list[tuple[str, int]]) -> None:
+    runs = [Run.open(run_folder(*member)) for member in members]
+    if not (folder / "config.toml").exists():
+        data = config(*members[0]).data
+        join([run.folder for run in runs], folder, examples=opened(data))
+    told = Run.open(folder).read_json("environment.json")["members"]
+    hashes = [hashlib.sha256(run.model_path.read_bytes()).hexdigest() for run in runs]
+    if [member["model_sha256"] for member in told] != hashes:
+        raise SystemExit(f"{folder} was joined of other runs than these now; move it away first.")
 
 
 def train_all(members: list[tuple[str, int]], at_once: int) -> None:
-    waiting = [member for member in members if not is_finished(run_folder(*member))]
+    waiting = [member for member in members if not is_finished(*member)]
     calls = [[sys.executable, __file__, "one", recipe, str(seed)] for recipe, seed in waiting]
     with ThreadPoolExecutor(at_once) as pool:
         if any(pool.map(subprocess.call, calls)):
@@ -107,8 +124,14 @@ def run_folder(recipe: str, seed: int) -> Path:
     return RUNS / recipe / f"seed-{seed}"
 
 
-def is_finished(folder: Path) -> bool:
-    return (folder / "config.toml").exists() and Run.open(folder).is_finished
+def is_finished(recipe: str, seed: int) -> bool:
+    folder = run_folder(recipe, seed)
+    if not (folder / "config.toml").exists():
+        return False
+    run = Run.open(folder)
+    if run.config() != config(recipe, seed):
+        raise SystemExit(f"{folder} holds a run of another configuration; move it away first.")
+    return run.is_finished
 
 
 def draw() -> None:
@@ -116,9 +139,9 @@ def draw() -> None:
         data = config(recipe, 0).data
         if examples_path(data).exists():
             continue
-        examples = dataclasses.asdict(load_examples(data, None))
-        examples["hashes"] = json.dumps(examples["hashes"])
-        given = {name: value for name, value in examples.items() if value is not None}
+        examples = load_examples(data, None)
+        given = {name: value for name, value in vars(examples).items() if value is not None}
+        given["hashes"] = json.dumps(examples.hashes)
         with written_whole(examples_path(data)) as part:
             np.savez_compressed(part, **given)
         print(examples_path(data))
@@ -133,7 +156,8 @@ def opened(data: DataConfig) -> Examples:
 
 
 def examples_path(data: DataConfig) -> Path:
-    return EXAMPLES / f"{data.source}-{data.synthetic}-{data.nondigits}-{data.crops}.npz"
+    key = hashlib.sha256(json.dumps(dataclasses.asdict(data)).encode()).hexdigest()[:12]
+    return EXAMPLES / f"{key}.npz"
 
 
 if __name__ == "__main__":

@@ -293,8 +293,7 @@ our families at three severities each:
 |---|---|---|
 {chr(10).join(families)}
 
-Trained on {"; ".join(summary["devices"])}. Python {environment["python"]}, Keras \
-{environment["keras"]} on {environment["backend"]}.
+Trained on {"; ".join(summary["devices"])}.
 Minutes are wall time; other work may have run on the machine at the same time.
 
 Again: `{again}`
@@ -306,11 +305,13 @@ def is_zero_shot(name: str, figure: Any) -> bool:
 
 
 def machines(environment: Mapping[str, Any]) -> set[str]:
-    """Where a run was trained; each of its members, if it was joined of some that say so."""
-    members = [member for member in environment.get("members", ()) if "devices" in member]
+    """Where and with what a run was trained; each of its members, if it was joined."""
+    members = environment.get("members", ())
+    told = [member for member in members if "python" in member]  # older joins do not say
     return {
-        f"{where['processor']}, {where['cores']} cores ({', '.join(where['devices'])})"
-        for where in members or [environment]
+        f"{where['processor']}, {where['cores']} cores ({', '.join(where['devices'])}), Python "
+        f"{where['python']}, Keras {where['keras']} on {where['backend']}"
+        for where in told or [environment]
     }
 
 

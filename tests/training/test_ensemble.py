@@ -179,7 +179,7 @@ def test_runs_of_different_recipes_are_joined(pair, other: Run, folder: Path):
         "train.batch_size": 16,
     }
     trained_on = first.read_json("environment.json")
-    assert all(told[0][key] == trained_on[key] for key in ("processor", "cores", "devices"))
+    assert all(told[0][key] == trained_on[key] for key in ("backend", "devices"))
     assert describe(run)["calibration"]["dial"]
     with pytest.raises(ConfigError, match=r"'mlp\+convnet', but must be one of"):
         fit_ensemble(config, folder, resume=True)

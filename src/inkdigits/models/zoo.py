@@ -59,14 +59,14 @@ def residual(glyph: Any, num_outputs: int) -> Any:
 
 
 def deep_residual(glyph: Any, num_outputs: int) -> Any:
-    """Five residual blocks, behind a first look at every pixel."""
+    """Five residual blocks, behind a convolution that skips no pixel."""
     x = _convolution(_as_map(glyph), 12, size=3)  # (n, 28, 28, 12)
     x = _convolution(x, 32, size=3, strides=2)  # (n, 14, 14, 32)
     return _residual(x, num_outputs, blocks=(2, 3))
 
 
 def wide_residual(glyph: Any, num_outputs: int) -> Any:
-    """The same with twice the channels (Zagoruyko and Komodakis 2016)."""
+    """``deep_residual`` with twice the channels in its blocks (Zagoruyko and Komodakis 2016)."""
     x = _convolution(_as_map(glyph), 32, size=3)  # (n, 28, 28, 32)
     x = _convolution(x, 64, size=3, strides=2)  # (n, 14, 14, 64)
     return _residual(x, num_outputs, blocks=(2, 3))

@@ -24,7 +24,8 @@ from inkdigits.training.run import Run, environment, network_of
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
-_MACHINE = ("processor", "cores", "devices")  # of a member, which may have another than the join
+# Of a member, which may have been trained elsewhere than it is joined.
+_MADE = ("python", "keras", "backend", "processor", "cores", "devices", "git_revision", "teacher")
 _TINY = 1e-30
 
 
@@ -97,7 +98,8 @@ def join(
         folders: at least two finished runs, validated on the same images.
         folder: the run folder to make.
         data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
-        examples: what ``load_examples`` made for any of the runs before, to save its time.
+        examples: what ``load_examples`` made of the joined run's ``data`` before, to save its
+            time: that of the members, where it is the same for all.
 
     Returns:
         The joined run. Its configuration is that of the first member, with what was added to
@@ -192,7 +194,7 @@ def _facts(member: Run, config: Config) -> dict[str, Any]:
         if value != common[section][name] and name != "members"
     }
     made = member.read_json("environment.json")
-    kept = {name: made[name] for name in (*_MACHINE, "teacher") if name in made}
+    kept = {name: made[name] for name in _MADE if name in made}
     return {
         "run": member.folder.name,
         "differs": own,

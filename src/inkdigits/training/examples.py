@@ -26,7 +26,7 @@ from inkdigits.training.crops import page_crops
 _DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class Examples:
     """Images to train and to validate with, and where both come from.
 

@@ -18,12 +18,12 @@ from inkdigits.reading import Box
 
 LARGEST_DIGIT = 6.0  # beside the small print of a form, people write large
 WIDEST_DIGIT = 3.0  # in its own heights
-_SMALLEST_DIGIT = 0.35  # less high is no digit by itself
+_SMALLEST_DIGIT = 0.28  # less high is no digit by itself
 
 _MAX_RUN = 6  # pieces of one digit
 _MAX_RUN_WIDTH = 1.5
 _MAX_RUN_GAP = 0.35
-_MIN_CUT_HEIGHT = 0.55  # what a cut leaves is higher, or no digit
+_MIN_CUT_HEIGHT = 0.35  # what a cut leaves is higher, or no digit
 _CUT_SPACING = 0.12
 _CLOSE = 0.06  # digits that are nearer than this may be one stroke, or overlap
 _UNCUT_WIDTH, _CUT_WIDTH = 0.3, 0.14  # beyond the one, at most one cut for each of the other

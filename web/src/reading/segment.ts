@@ -34,7 +34,7 @@ import { pieces, type Run, seams } from "./split.ts";
 const SPECK = 0.22;
 const PART = 0.6;
 const BAR = 0.3;
-const SMALLEST_DIGIT = 0.35;
+const SMALLEST_DIGIT = 0.28;
 const LARGEST_DIGIT = 6;
 const LONG = 3;
 const NEAR = 0.25;
@@ -47,7 +47,7 @@ const STRAY = 0.35;
 const MAX_RUN = 6;
 const MAX_RUN_WIDTH = 1.5;
 const MAX_RUN_GAP = 0.35;
-const MIN_CUT_HEIGHT = 0.55;
+const MIN_CUT_HEIGHT = 0.35;
 const CUT_SPACING = 0.12;
 const CLOSE = 0.06; // digits that are nearer than this may be one stroke, or overlap
 const UNCUT_WIDTH = 0.3;

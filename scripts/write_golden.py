@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import Reader
+from inkdigits.bundle import Bundle
 from inkdigits.data.mnist import load_mnist
 from inkdigits.files import write_bytes
 from inkdigits.reading import Digit
@@ -139,7 +140,9 @@ def main() -> None:
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    reader = Reader()
+    shipped = Bundle.open()
+    # Whoever draws prints no rulings: the page in the browser has no stroke finder.
+    reader = Reader(Bundle(shipped.manifest, shipped.graph, lines=shipped.lines))
 
     if arguments.mnist:
         data = load_mnist("test")

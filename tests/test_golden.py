@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inkdigits import Reader
+from inkdigits.bundle import Bundle
 
 GOLDEN = Path(__file__).parent.parent / "web" / "golden"
 ADVICE = "write them again: python scripts/write_golden.py"
@@ -18,7 +19,9 @@ COLUMNS = 20
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return Reader()
+    """As the page in the browser reads, which has no stroke finder."""
+    shipped = Bundle.open()
+    return Reader(Bundle(shipped.manifest, shipped.graph, lines=shipped.lines))
 
 
 @pytest.fixture(scope="module")

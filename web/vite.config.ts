@@ -9,6 +9,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const BUNDLE = join(import.meta.dirname, "../src/inkdigits/shipped.digits");
+const UNUSED = "strokes.onnx"; // whole pages are looked at by the service only
 const PAGE = join(import.meta.dirname, "../src/inkdigits/service/page");
 const COMPRESSED = /\.(css|html|js|json|onnx|svg|txt|wasm|webmanifest)$/;
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
@@ -34,6 +35,7 @@ function page(): Plugin {
     closeBundle() {
       mkdirSync(join(PAGE, "model"), { recursive: true });
       for (const [name, content] of Object.entries(unzipSync(readFileSync(BUNDLE)))) {
+        if (name === UNUSED) continue;
         writeFileSync(join(PAGE, "model", name), content);
       }
       const files = readdirSync(PAGE, { recursive: true, withFileTypes: true })

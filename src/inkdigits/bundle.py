@@ -1,9 +1,9 @@
 """A bundle: one file that reads digits, and opens forever.
 
 A ``.digits`` file is a zip of ``model.onnx`` and ``manifest.json``, no pickle, and perhaps of
-``lines.onnx``, which reads digits that touch without cutting them apart. The manifest names the
-SHA-256 of each member, and the zip's comment that of the manifest. It is opened with ONNX Runtime
-alone.
+``lines.onnx``, which reads digits that touch without cutting them apart, and ``strokes.onnx``,
+which finds what was written on a page. The manifest names the SHA-256 of each member, and the
+zip's comment that of the manifest. It is opened with ONNX Runtime alone.
 """
 
 import hashlib
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FORMAT_VERSION = 1
-_MANIFEST, _GRAPH, _LINES = "manifest.json", "model.onnx", "lines.onnx"
+_MANIFEST, _GRAPH = "manifest.json", "model.onnx"
+_LINES, _STROKES = "lines.onnx", "strokes.onnx"  # which not every bundle has
 _MAX_MEMBER_BYTES = 256 * 2**20  # a zip that claims more is no bundle of ours
 _ADVICE = "Get the file again, or export it again from its run."
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # so that the same content is the same file
@@ -50,6 +51,7 @@ class Bundle:
         manifest: the document that describes the bundle.
         graph: the ONNX model that reads digits.
         lines: the one that reads strips of digits that touch; None where there is none.
+        strokes: the one that finds what was written on a page; None where there is none.
         num_threads: that a graph may use; 0 leaves it to ONNX Runtime.
     """
 
@@ -61,11 +63,13 @@ class Bundle:
         graph: bytes,
         path: Path | None = None,
         lines: bytes | None = None,
+        strokes: bytes | None = None,
     ) -> None:
         self.path = path
         self.manifest = manifest
         self.graph = graph
         self.lines = lines
+        self.strokes = strokes
 
     @classmethod
     def open(cls, path: str | Path | None = None) -> "Bundle":
@@ -82,8 +86,9 @@ class Bundle:
                 f"The bundle {path} cannot be opened: {error.strerror}. "
                 "Give a .digits file, made with: inkdigits export RUN --to bundle --out FILE"
             ) from error
-        manifest, graph, lines = _unpacked(content, str(path))
-        return cls(manifest, graph, path, lines)
+        manifest, members = _unpacked(content, str(path))
+        graph, lines, strokes = (members[name] for name in (_GRAPH, _LINES, _STROKES))
+        return cls(manifest, graph or b"", path, lines, strokes)
 
     @property
     def name(self) -> str:
@@ -104,6 +109,11 @@ class Bundle:
     def has_lines(self) -> bool:
         """Whether it reads strips of digits that touch."""
         return self.lines is not None
+
+    @property
+    def has_strokes(self) -> bool:
+        """Whether it finds what was written on a page."""
+        return self.strokes is not None
 
     @cached_property
     def session(self) -> "onnxruntime.InferenceSession":
@@ -166,6 +176,25 @@ class Bundle:
             )
         return session
 
+    @cached_property
+    def strokes_session(self) -> "onnxruntime.InferenceSession":
+        """The running graph that finds strokes; started at the first use.
+
+        Raises:
+            BundleError: there is none, or ONNX Runtime refuses it.
+        """
+        if self.strokes is None:
+            raise BundleError(f"The bundle {self.name!r} has no stroke finder. {_ADVICE}")
+        session = self._started(self.strokes)
+        given = [value.shape for value in session.get_inputs()]
+        shapes = [value.shape for value in session.get_outputs()]
+        if not len(given) == len(shapes) == 1 or not len(given[0]) == len(shapes[0]) == 3:
+            raise BundleError(
+                f"The stroke finder of {self.name!r} takes {given} and gives {shapes}. Expected "
+                f"pages (n, height, width), and as many logits. {_ADVICE}"
+            )
+        return session
+
     def _started(self, graph: bytes) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
@@ -191,6 +220,24 @@ class Bundle:
         """
         session = self.lines_session
         (logits,) = session.run(None, {session.get_inputs()[0].name: strip[None]})
+        return np.asarray(logits[0], np.float32)
+
+    def run_page(self, page: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Find what was written on a page.
+
+        Args:
+            page: (H, W) float32, sides multiples of 32; see ``imaging.strokes``.
+
+        Returns:
+            (H, W) logits.
+        """
+        session = self.strokes_session
+        (logits,) = session.run(None, {session.get_inputs()[0].name: page[None]})
+        if logits.shape != (1, *page.shape):
+            raise BundleError(
+                f"The stroke finder of {self.name!r} makes {logits.shape} of a page of "
+                f"{page.shape}. {_ADVICE}"
+            )
         return np.asarray(logits[0], np.float32)
 
     def run(self, ink: NDArray[np.float32]) -> GraphOutput:
@@ -223,6 +270,7 @@ def write_bundle(
     attribution: list[str],
     licence: str = "Apache-2.0",
     lines: tuple[bytes, Mapping[str, Any]] | None = None,
+    strokes: tuple[bytes, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a bundle, whole or not at all; the same content gives the same bytes.
 
@@ -238,6 +286,8 @@ def write_bundle(
         licence: of the weights.
         lines: an ONNX model from strips (n, 32, W) to logits (n, frames, classes + 2), and what
             is known of it: ``calibration`` with its ``temperature``, and ``training``.
+        strokes: an ONNX model from pages (n, H, W) to logits (n, H, W), and what is known of it:
+            ``training``.
 
     Raises:
         OSError: the file cannot be written.
@@ -256,10 +306,11 @@ def write_bundle(
         "members": {_GRAPH: hashlib.sha256(graph).hexdigest()},
     }
     members = [(_GRAPH, graph)]
-    if lines:
-        manifest["lines"] = dict(lines[1])
-        manifest["members"][_LINES] = hashlib.sha256(lines[0]).hexdigest()
-        members.append((_LINES, lines[0]))
+    for key, member, part in (("lines", _LINES, lines), ("strokes", _STROKES, strokes)):
+        if part:
+            manifest[key] = dict(part[1])
+            manifest["members"][member] = hashlib.sha256(part[0]).hexdigest()
+            members.append((member, part[0]))
     text = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -273,12 +324,14 @@ def _seal(manifest: bytes) -> bytes:
     return b"sha256 " + hashlib.sha256(manifest).hexdigest().encode()
 
 
-def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes | None]:
+def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, bytes | None]]:
+    """The manifest, and the graphs by their names; None where there is none."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             text = _member(archive, _MANIFEST)
-            graph = _member(archive, _GRAPH)
-            lines = _member(archive, _LINES) if _LINES in archive.namelist() else None
+            members: dict[str, bytes | None] = {_GRAPH: _member(archive, _GRAPH)}
+            for part in (_LINES, _STROKES):
+                members[part] = _member(archive, part) if part in archive.namelist() else None
             seal = archive.comment
         manifest = json.loads(text)
         version = manifest["format_version"]
@@ -298,13 +351,13 @@ def _unpacked(content: bytes, name: str) -> tuple[dict[str, Any], bytes, bytes |
         raise BundleError(f"The manifest of {name} lacks {', '.join(missing)}. {_ADVICE}")
     if seal != _seal(text):
         raise BundleError(f"The manifest of {name} is not the one it was sealed with. {_ADVICE}")
-    for member, data in ((_GRAPH, graph), (_LINES, lines)):
+    for member, data in members.items():
         known = manifest["members"].get(member)
         if known != (hashlib.sha256(data).hexdigest() if data is not None else None):
             raise BundleError(
                 f"The {member} in {name} does not have the SHA-256 it should. {_ADVICE}"
             )
-    return manifest, graph, lines
+    return manifest, members
 
 
 def _member(archive: zipfile.ZipFile, member: str) -> bytes:

@@ -137,6 +137,12 @@ class DataConfig(ConfigSection):
         low=0,
         high=1_000_000,
     )
+    patches: int = config_field(
+        0,
+        "how many patches of pages the stroke finder learns from; of no other use",
+        low=0,
+        high=100_000,
+    )
     validation_share: float = config_field(
         0.1, "share of the writers (or images) kept for validation", low=0.01, high=0.5
     )

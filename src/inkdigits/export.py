@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from inkdigits.errors import BundleError, ExportError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
 from inkdigits.imaging.strips import STRIP_HEIGHT_PX
+from inkdigits.imaging.strokes import STEP_PX, sigmoid
+from inkdigits.models import PARTS
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +42,12 @@ _MAX_DIFFERENCE = 1e-4  # of any probability
 _MAX_INT8_DROP = 0.001  # of the accuracy
 _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
 _CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
+
+Part = Literal["lines", "strokes"]
+_AXES: dict[Part, tuple[str, ...]] = {
+    "lines": ("n", "frames", "width"),
+    "strokes": ("n", "height", "width"),
+}
 
 _Ink = NDArray[np.float32]
 _Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
@@ -124,22 +132,25 @@ def export(
     return parity
 
 
-def add_lines(
+def add_part(
     bundle: Bundle,
+    kind: Part,
     model: "keras.Model",
     path: Path,
     *,
-    strips: Sequence[NDArray[np.float32]],
+    examples: Sequence[NDArray[np.float32]],
     facts: Mapping[str, Any],
 ) -> float:
-    """Write a bundle with a line reader in it, if ONNX Runtime agrees with Keras on that.
+    """Write a bundle with one more part in it, if ONNX Runtime agrees with Keras on that.
 
     Args:
-        bundle: what reads single digits; a line reader that it has is replaced.
-        model: strips (n, 32, W) → logits (n, frames, classes + 2), as a run keeps it.
+        bundle: what reads single digits; another part of the same kind is replaced.
+        kind: ``lines`` or ``strokes``.
+        model: strips (n, 32, W) → logits (n, frames, classes + 2), or pages (n, H, W) → logits
+            (n, H, W), as a run keeps it.
         path: the new ``.digits`` file; it may be the one that the bundle was opened from.
-        strips: (32, W) float32 each, to compare on.
-        facts: ``calibration``, ``training`` and ``attribution`` of the line reader.
+        examples: strips or pages, to compare on.
+        facts: ``training`` and ``attribution`` of the part; of a line reader, ``calibration`` too.
 
     Returns:
         The largest difference of a probability.
@@ -148,58 +159,75 @@ def add_lines(
         ExportError: the conversion failed or disagrees, or the file cannot be written.
     """
     check_name("bundle", path)
+    what = PARTS[kind]
     try:
-        model(strips[0][None])  # Keras exports only a model that was called
+        model(examples[0][None])  # Keras exports only a model that was called
         with tempfile.TemporaryDirectory() as folder, _quiet():
-            graph = Path(folder) / "lines.onnx"
-            _write_graph(model, graph, ("n", "frames", "width"))
+            graph = Path(folder) / f"{kind}.onnx"
+            _write_graph(model, graph, _AXES[kind])
             content = graph.read_bytes()
     except Exception as error:  # a converter may raise anything
         raise ExportError(
-            f"The line reader could not be converted: {type(error).__name__}: {error} "
+            f"The {what} could not be converted: {type(error).__name__}: {error} "
             "Try other versions of keras and its exporters: inkdigits doctor"
         ) from error
-    candidate = Bundle(bundle.manifest, bundle.graph, None, content)
+    candidate = Bundle(bundle.manifest, bundle.graph, None, **{kind: content})
+    run = candidate.run_strip if kind == "lines" else candidate.run_page
+    certain = softmax if kind == "lines" else sigmoid
     difference = max(
-        float(np.abs(softmax(candidate.run_strip(strip)) - softmax(_of_keras(model, strip))).max())
-        for strip in strips
+        float(np.abs(certain(run(example)) - certain(_of_keras(model, example))).max())
+        for example in examples
     )
     if not difference <= _MAX_DIFFERENCE:
         raise ExportError(
-            f"The line reader disagrees with Keras by {difference:.1e}, and at most "
+            f"The {what} disagrees with Keras by {difference:.1e}, and at most "
             f"{_MAX_DIFFERENCE:g} was expected. Try other versions of keras: inkdigits doctor"
         )
-    _write_with_lines(bundle, content, facts, path)
+    _write_with(bundle, kind, content, facts, path)
     return difference
 
 
-def carry_lines(bundle: Bundle, source: Bundle, path: Path) -> None:
-    """Write a bundle with the line reader of another one, as it is.
+def carry_part(bundle: Bundle, kind: Part, source: Bundle, path: Path) -> None:
+    """Write a bundle with the line reader or the stroke finder of another one, as it is.
 
     Args:
-        bundle: what reads single digits; a line reader that it has is replaced.
+        bundle: what reads single digits; another part of the same kind is replaced.
+        kind: ``lines`` or ``strokes``.
         source: a bundle that has one.
         path: the new ``.digits`` file; it may be the one that either was opened from.
 
     Raises:
-        BundleError: ``source`` has no line reader, or none that can be used.
+        BundleError: ``source`` has none, or none that can be used.
         ExportError: it reads other classes, or the file cannot be written.
     """
     check_name("bundle", path)
-    source.run_strip(np.zeros((STRIP_HEIGHT_PX, 2 * STRIP_HEIGHT_PX), np.float32))
-    if source.lines is None or not source.lines_temperature or source.classes != bundle.classes:
-        raise ExportError(
-            f"{source.path} reads {source.classes!r}, but {bundle.path} reads {bundle.classes!r}. "
-            "Name a line reader of the same classes."
-        )
+    if kind == "lines":
+        source.run_strip(np.zeros((STRIP_HEIGHT_PX, 2 * STRIP_HEIGHT_PX), np.float32))
+        _ = source.lines_temperature
+        if source.classes != bundle.classes:
+            raise ExportError(
+                f"{source.path} reads {source.classes!r}, but {bundle.path} reads "
+                f"{bundle.classes!r}. Name a line reader of the same classes."
+            )
+    else:
+        source.run_page(np.zeros((STEP_PX, STEP_PX), np.float32))
+    graph = source.lines if kind == "lines" else source.strokes
     # Whose images it learned from is not told apart in a bundle: better a name too many.
-    facts = source.manifest["lines"] | {"attribution": source.manifest.get("attribution", [])}
-    _write_with_lines(bundle, source.lines, facts, path)
+    facts = source.manifest[kind] | {"attribution": source.manifest.get("attribution", [])}
+    _write_with(bundle, kind, graph or b"", facts, path)
 
 
-def _write_with_lines(bundle: Bundle, graph: bytes, facts: Mapping[str, Any], path: Path) -> None:
+def _write_with(
+    bundle: Bundle, kind: Part, graph: bytes, facts: Mapping[str, Any], path: Path
+) -> None:
     manifest, own = bundle.manifest, dict(facts)
     attribution = [*manifest.get("attribution", []), *own.pop("attribution", [])]
+    parts: dict[str, Any] = {
+        name: (content, manifest[name])
+        for name, content in (("lines", bundle.lines), ("strokes", bundle.strokes))
+        if content is not None
+    }
+    parts[kind] = graph, own
     try:
         write_bundle(
             path,
@@ -210,16 +238,16 @@ def _write_with_lines(bundle: Bundle, graph: bytes, facts: Mapping[str, Any], pa
             training=manifest.get("training", {}),
             attribution=list(dict.fromkeys(attribution)),
             licence=manifest.get("licence", ""),
-            lines=(graph, own),
+            **parts,
         )
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _of_keras(model: "keras.Model", strip: NDArray[np.float32]) -> NDArray[np.float32]:
+def _of_keras(model: "keras.Model", example: NDArray[np.float32]) -> NDArray[np.float32]:
     import keras
 
-    return np.asarray(keras.ops.convert_to_numpy(model(strip[None], training=False))[0])
+    return np.asarray(keras.ops.convert_to_numpy(model(example[None], training=False))[0])
 
 
 def check_name(target: str, path: Path) -> None:

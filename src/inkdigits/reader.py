@@ -17,6 +17,7 @@ from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import find_atoms, find_lines
+from inkdigits.imaging.strokes import find_strokes
 from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax
@@ -144,11 +145,11 @@ class Reader:
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
             lines = self._as_they_are(found)
         elif self.rule.rejects:
-            finding = find_atoms(page_ink(picture), is_one_line=line)
+            finding = find_atoms(self._page_ink(picture), is_one_line=line)
             ink, note = finding.ink, finding.note
             lines = self._chosen(finding.lines, is_crowded=bool(note))
         else:
-            ink = page_ink(picture)
+            ink = self._page_ink(picture)
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
@@ -170,6 +171,13 @@ class Reader:
         )
         glyphs = np.array([mark.glyph for mark in marks], np.float32).reshape(-1, 28, 28)
         return Look(page, picture, ink, glyphs)
+
+    def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if not self.bundle.has_strokes:
+            return page_ink(picture)
+        return page_ink(
+            picture, lambda missing, ink: find_strokes(missing, ink, self.bundle.run_page)
+        )
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inkdigits.bundle import Bundle
-from inkdigits.models import LINE_READER, NAMES
+from inkdigits.models import LINE_READER, NAMES, STROKE_FINDER
 from inkdigits.synthesis.strokes import synthetic_digits
 
 ROOT = Path(__file__).parents[2]
@@ -140,17 +140,22 @@ class TestWholeWay:
         assert again["correct"] == figures["correct"]
         assert again["loss"] == pytest.approx(figures["loss"], abs=1e-4)
 
-        none = inkdigits(
-            "export", "run", "--to", "bundle", "--lines", "mine.digits", "--out", "both.digits"
-        )
-        assert none.code == 2
-        assert "mine.digits has no line reader" in none.message
+        for option, what in (("--lines", "line reader"), ("--strokes", "stroke finder")):
+            to_bundle = ("--to", "bundle", "--out", "both.digits")
+            none = inkdigits("export", "run", option, "mine.digits", *to_bundle)
+            assert none.code == 2
+            assert f"mine.digits has no {what}" in none.message
+        to_onnx = ("--to", "onnx", "--out", "mine.onnx", "--strokes", "mine.digits")
+        elsewhere = inkdigits("export", "run", *to_onnx)
+        assert elsewhere.code == 2
+        assert "--strokes goes into a bundle" in elsewhere.message
         shutil.copyfile(Bundle.open().path, tmp_path / "both.digits")
-        to_itself = ("--lines", "both.digits", "--to", "bundle", "--out", "both.digits")
+        parts = ("--lines", "both.digits", "--strokes", "both.digits")
         for what in ("run", "mine.digits"):
-            carried = inkdigits("export", what, *to_itself)
+            carried = inkdigits("export", what, *parts, "--to", "bundle", "--out", "both.digits")
             assert carried.code == 0, carried.err
         both = Bundle.open(tmp_path / "both.digits")
+        assert both.strokes == Bundle.open().strokes
         assert both.name == "mine"
         assert both.graph == Bundle.open(tmp_path / "mine.digits").graph
         assert both.lines == Bundle.open().lines
@@ -245,7 +250,7 @@ class TestWholeWay:
         assert (done.code, done.err) == (0, "")
         header, *rows = done.out.splitlines()
         assert header.split() == ["name", "parameters", "multiply-adds", "MNIST", "test", "what"]
-        assert [row.split()[0] for row in rows] == [*NAMES, LINE_READER]
+        assert [row.split()[0] for row in rows] == [*NAMES, LINE_READER, STROKE_FINDER]
         sizes = {row.split()[0]: int(row.split()[1].replace(",", "")) for row in rows}
         assert sizes["mlp"] == (784 + 1) * 128 + (128 + 1) * 10
         assert 0 < sizes["convnet"] <= 150_000

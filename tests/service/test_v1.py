@@ -313,6 +313,7 @@ class TestOperators:
         members = reader.bundle.manifest["members"]
         assert document["sha256"] == members["model.onnx"]
         assert document["lines_sha256"] == members["lines.onnx"]
+        assert document["strokes_sha256"] == members["strokes.onnx"]
 
     def test_figures(self, serve, digits, page, encoded):
         client = serve()

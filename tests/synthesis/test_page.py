@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import cv2
@@ -110,6 +111,35 @@ class TestSyntheticPage:
         heights = [box.height for page in pages for boxes in page.boxes for box in boxes]
         assert np.median(heights) == pytest.approx(digit_px, rel=0.2)
 
+    def test_uneven_figures_are_of_different_heights_the_same_ones_all_over_a_page(self) -> None:
+        def spread(uneven: float) -> tuple[float, float]:
+            between, within = [], []
+            for seed in range(8):
+                page = clean_page(seed, uneven=uneven)
+                heights: dict[str, list[float]] = {}
+                for line, boxes in zip(page.lines, page.boxes, strict=True):
+                    for value, box in zip(line, boxes, strict=True):
+                        heights.setdefault(value, []).append(math.log(box.height))
+                between.append(np.std([np.mean(found) for found in heights.values()]))
+                within.append(np.mean([np.std(found) for found in heights.values()]))
+            return float(np.mean(between)), float(np.mean(within))
+
+        usual, uneven = spread(0.0), spread(0.25)
+        assert uneven[0] > 0.15 > 2 * usual[0]
+        assert uneven[1] == pytest.approx(usual[1], abs=0.03)
+
+    def test_varied_rules_are_thin_and_thick(self) -> None:
+        def shares(varied: bool) -> list[float]:
+            """Of each page, how much of it is rules; the digits and their places are the same."""
+            found = []
+            for seed in range(12):
+                page = clean_page(seed, layout="table", varied=varied)
+                found.append(float((marked(page) & (page.ink < 0.05)).mean()))
+            return found
+
+        usual, varied = shares(False), shares(True)
+        assert np.std(varied) > 2 * np.std(usual)
+
     @pytest.mark.parametrize("layout", ["boxes", "table"])
     def test_cells_hold_a_digit_each(self, layout: Layout) -> None:
         page = clean_page(0, layout=layout)
@@ -150,6 +180,8 @@ class TestSyntheticPage:
             synthetic_page(rng, pitch=3)
         with pytest.raises(ValueError, match="strange is -1"):
             synthetic_page(rng, strange=-1)
+        with pytest.raises(ValueError, match=r"uneven is 0\.9"):
+            synthetic_page(rng, uneven=0.9)
         only = pool[1] == 4
         with pytest.raises(ValueError, match="no image of"):
             synthetic_page(rng, digits=(pool[0][only], pool[1][only]))
@@ -170,6 +202,19 @@ class TestSyntheticPage:
                 & (columns < box.right + 2)
             )
             assert inside.mean() > 0.97
+
+    @pytest.mark.parametrize("photo", [False, True])
+    def test_ink_is_everything_written_and_nothing_printed(self, photo: bool) -> None:
+        for seed in range(6):
+            page = synthetic_page(
+                np.random.default_rng(seed), layout="table", photo=photo, digit_px=30
+            )
+            assert page.ink.shape == page.picture.shape[:2]
+            assert page.ink.dtype == np.float32
+            is_digit = page.owners > 0
+            assert np.mean(page.ink[is_digit] > 0.05) > 0.95
+            near = cv2.dilate(is_digit.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            assert not page.ink[~near].any()
 
     def test_what_is_strange_is_on_the_page_but_not_in_its_lines(self) -> None:
         num_strange = 0

@@ -7,7 +7,7 @@ from inkdigits import Reader
 from inkdigits.bundle import Bundle
 from inkdigits.config import AugmentConfig, Config
 from inkdigits.errors import BundleError, ConfigError, ExportError, RunError
-from inkdigits.export import add_lines
+from inkdigits.export import add_part
 from inkdigits.imaging.strips import FRAME_PX
 from inkdigits.models.lines import MAX_MARKS, NOBODY
 from inkdigits.strings import BLANK
@@ -141,8 +141,13 @@ class TestRun:
 
     def test_a_bundle_with_it_reads_the_same_strips(self, run, tmp_path):
         path, strips = tmp_path / "with.digits", held_strips(run, 5)
-        difference = add_lines(
-            Bundle.open(), run.load_model(), path, strips=strips, facts=describe_lines(run)
+        difference = add_part(
+            Bundle.open(),
+            "lines",
+            run.load_model(),
+            path,
+            examples=strips,
+            facts=describe_lines(run),
         )
         assert difference < 1e-4
         bundle = Bundle.open(path)
@@ -168,7 +173,9 @@ class TestRun:
                 return model(*arguments, **options) * 2.0 + 1.0
 
         with pytest.raises(ExportError, match="disagrees"):
-            add_lines(Bundle.open(), Liar(), tmp_path / "no.digits", strips=strips, facts={})
+            add_part(
+                Bundle.open(), "lines", Liar(), tmp_path / "no.digits", examples=strips, facts={}
+            )
         assert not (tmp_path / "no.digits").exists()
 
 

@@ -10,8 +10,10 @@ import typer
 from inkdigits.bundle import Bundle
 from inkdigits.cli.common import DataDir, extra
 from inkdigits.errors import ExportError
+from inkdigits.models import PARTS
 
 if TYPE_CHECKING:
+    from inkdigits.export import Part
     from inkdigits.training.run import Run
 
 
@@ -28,7 +30,10 @@ class Target(StrEnum):
 
 def export(
     run: Annotated[
-        Path, typer.Argument(help="A finished run folder; with --lines also a .digits file.")
+        Path,
+        typer.Argument(
+            help="A finished run folder; with --lines or --strokes also a .digits file."
+        ),
     ],
     to: Annotated[Target, typer.Option(help="The form.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file, or folder of a SavedModel.")],
@@ -44,12 +49,20 @@ def export(
             "into the bundle: it reads digits that touch.",
         ),
     ] = None,
+    strokes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="A finished run of the stroke finder, or a .digits file that has one, which goes "
+            "into the bundle: it finds what was written on a page.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Export a trained network.
 
     It is loaded again and compared with Keras on up to 1,000 validation images of the run; one
-    that disagrees is not written. The line reader of a .digits file goes over as it is.
+    that disagrees is not written. What is taken over from a .digits file goes over as it is.
     """
     from inkdigits.export import check_name
     from inkdigits.export import export as export_model
@@ -58,13 +71,17 @@ def export(
         check_name(to.value, out)
     except ExportError as error:
         raise typer.BadParameter(str(error)) from error
-    if lines and to is not Target.BUNDLE:
-        raise typer.BadParameter(f"--lines goes into a bundle, and --to is {to.value}.")
-    source = _line_reader(lines) if lines else None  # before anything is done
-    if source and run.is_file():
+    given: dict[Part, Path | None] = {"lines": lines, "strokes": strokes}
+    wanted = {kind: path for kind, path in given.items() if path}
+    if wanted and to is not Target.BUNDLE:
+        options = " and ".join(f"--{kind}" for kind in wanted)
+        raise typer.BadParameter(f"{options} goes into a bundle, and --to is {to.value}.")
+    # Before anything is done.
+    sources = {kind: _source(kind, path) for kind, path in wanted.items()}
+    if sources and run.is_file():
         if name:
             raise typer.BadParameter(f"{run} keeps its name; --name is for a run.")
-        _add_lines(Bundle.open(run), source, out)
+        _add_parts(Bundle.open(run), sources, out)
         return
     with extra("train", "Exporting"):
         from inkdigits.training.examples import validation_images
@@ -74,8 +91,8 @@ def export(
     facts = describe(opened)
     ink, labels = validation_images(opened.config(), data_dir)
     with tempfile.TemporaryDirectory() as scratch:
-        # With a line reader to come, the file is not touched before both are there.
-        written = Path(scratch) / "part.digits" if source else out
+        # With parts to come, the file is not touched before all are there.
+        written = Path(scratch) / "part.digits" if sources else out
         parity = export_model(
             opened.load_model(),
             to.value,
@@ -85,39 +102,54 @@ def export(
             facts={"name": name or run.resolve().name, **facts},
         )
         print(f"{out}: {parity}")
-        if source:
-            _add_lines(Bundle.open(written), source, out)
+        if sources:
+            _add_parts(Bundle.open(written), sources, out)
 
 
-def _line_reader(path: Path) -> "Bundle | Run":
-    """A bundle that has one, or a finished run of one."""
+def _source(kind: "Part", path: Path) -> "Bundle | Run":
+    """A bundle that has a part, or a finished run of one."""
     if path.is_file() or path.suffix == ".digits":
         bundle = Bundle.open(path)
-        if not bundle.has_lines:
-            raise typer.BadParameter(f"--lines {path} has no line reader.")
+        if not (bundle.has_lines if kind == "lines" else bundle.has_strokes):
+            raise typer.BadParameter(f"--{kind} {path} has no {PARTS[kind]}.")
         return bundle
     with extra("train", "Exporting"):
         from inkdigits.training.lines import describe_lines
         from inkdigits.training.run import Run
+        from inkdigits.training.strokes import describe_strokes
     run = Run.open(path)
-    describe_lines(run)
+    _ = describe_lines(run) if kind == "lines" else describe_strokes(run)
     return run
 
 
-def _add_lines(bundle: Bundle, source: "Bundle | Run", out: Path) -> None:
-    from inkdigits.export import add_lines, carry_lines
+def _add_parts(bundle: Bundle, sources: "dict[Part, Bundle | Run]", out: Path) -> None:
+    """Add one after another; the file is written when all are in."""
+    with tempfile.TemporaryDirectory() as scratch:
+        done = []
+        for number, (kind, source) in enumerate(sources.items(), start=1):
+            path = out if number == len(sources) else Path(scratch) / f"{kind}.digits"
+            done.append(_add(bundle, kind, source, path))
+            bundle = Bundle.open(path)
+    for line in done:
+        print(f"{out}: {line}")
+
+
+def _add(bundle: Bundle, kind: "Part", source: "Bundle | Run", path: Path) -> str:
+    from inkdigits.export import add_part, carry_part
 
     if isinstance(source, Bundle):
-        carry_lines(bundle, source, out)
-        print(f"{out}: with the line reader of {source.path}, as it is")
-        return
+        carry_part(bundle, kind, source, path)
+        return f"with the {PARTS[kind]} of {source.path}, as it is"
     from inkdigits.training.lines import describe_lines, held_strips
+    from inkdigits.training.strokes import describe_strokes, held_patches
 
-    difference = add_lines(
+    is_lines = kind == "lines"
+    difference = add_part(
         bundle,
+        kind,
         source.load_model(),
-        out,
-        strips=held_strips(source),
-        facts=describe_lines(source),
+        path,
+        examples=held_strips(source) if is_lines else held_patches(source),
+        facts=describe_lines(source) if is_lines else describe_strokes(source),
     )
-    print(f"{out}: the line reader's largest difference of a probability is {difference:.1e}")
+    return f"the {PARTS[kind]}'s largest difference of a probability is {difference:.1e}"

@@ -4,7 +4,7 @@ import json
 from importlib import resources
 
 from inkdigits.cli.common import extra
-from inkdigits.models import LINE_READER
+from inkdigits.models import LINE_READER, STROKE_FINDER
 
 
 def models() -> None:
@@ -15,6 +15,7 @@ def models() -> None:
     """
     with extra("train", "Listing the networks"):
         from inkdigits.models.lines import build_line_reader
+        from inkdigits.models.strokes import build_stroke_finder
         from inkdigits.models.zoo import NETWORKS, build_network, multiply_adds
     records = json.loads(
         resources.files("inkdigits.models").joinpath("records.json").read_text(encoding="utf-8")
@@ -28,11 +29,14 @@ def models() -> None:
             f"{_recorded(records.get(name)):>20}  {what}"
         )
 
-    lines = build_line_reader()
-    print(
-        f"{LINE_READER:<14}{lines.count_params():>12,}{'–':>15}{'–':>20}  "
-        "Reads strips of digits that touch; it goes into a bundle beside one of the others."
-    )
+    for name, make_part, what in (
+        (LINE_READER, build_line_reader, "Reads strips of digits that touch"),
+        (STROKE_FINDER, build_stroke_finder, "Finds what was written on a page"),
+    ):
+        print(
+            f"{name:<14}{make_part().count_params():>12,}{'–':>15}{'–':>20}  "
+            f"{what}; it goes into a bundle beside one of the others."
+        )
 
 
 def _recorded(record: dict[str, float] | None) -> str:

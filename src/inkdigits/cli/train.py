@@ -70,13 +70,13 @@ def train(
             "--teacher, --ensemble, --config and --set cannot change it. Leave them out."
         )
     from inkdigits.config import Config
-    from inkdigits.models import LINE_READER, NAMES
+    from inkdigits.models import LINE_READER, NAMES, PARTS
 
     wanted = Config.load(config, settings or []).replace(**given)
-    if wanted.train.model not in (*NAMES, LINE_READER):
+    known = (*NAMES, *PARTS)
+    if wanted.train.model not in known:
         raise ConfigError(
-            f"train.model is {wanted.train.model!r}, but must be one of: "
-            f"{', '.join((*NAMES, LINE_READER))}."
+            f"train.model is {wanted.train.model!r}, but must be one of: {', '.join(known)}."
         )
     with extra("train", "Training"):
         from rich.console import Console
@@ -86,6 +86,7 @@ def train(
         from inkdigits.training.lines import fit_lines
         from inkdigits.training.progress import TrainingProgress
         from inkdigits.training.run import Run
+        from inkdigits.training.strokes import fit_strokes
     if resume:
         wanted = Run.open(out).config()
     members = wanted.train.members
@@ -97,8 +98,9 @@ def train(
         return shown[-1:]
 
     try:
-        if wanted.train.model == LINE_READER:
-            run = fit_lines(
+        if wanted.train.model in PARTS:
+            fit_part = fit_lines if wanted.train.model == LINE_READER else fit_strokes
+            run = fit_part(
                 wanted,
                 out,
                 data_dir=data_dir,
@@ -120,7 +122,8 @@ def train(
         f"{out}: {f'{members} × ' if members > 1 else ''}{wanted.train.model}, "
         f"{last['epoch']:.0f} epochs, validation accuracy {last['val_accuracy']:.4f}"
     )
-    if wanted.train.model == LINE_READER:
-        print(f"Next: inkdigits export RUN --lines {out} --to bundle --out FILE.digits")
+    if wanted.train.model in PARTS:
+        part = wanted.train.model
+        print(f"Next: inkdigits export RUN --{part} {out} --to bundle --out FILE.digits")
     else:
         print(f"Next: inkdigits evaluate {out} --report {out / 'report'}")

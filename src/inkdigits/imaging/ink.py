@@ -3,6 +3,7 @@
 ``ink`` is float32 in [0, 1]; 1 is a stroke and 0 is paper, whatever the picture's polarity.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from inkdigits.imaging.paper import WITHIN, Pixels, panels, surroundings, withou
 from inkdigits.imaging.ranks import median, quantile
 
 Ink = NDArray[np.float32]
+Find = Callable[[Ink, Ink], Ink]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
@@ -41,11 +43,14 @@ _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
 
-def page_ink(page: Pixels) -> Ink:
+def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     """Leave only the strokes of a page.
 
     Args:
         page: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
+        find: tells strokes from everything else, given the share of the paper's light that each
+            pixel lacks, and what stands out by that, (h, w) float32 both; see ``strokes``. None:
+            whatever stands out is a stroke.
 
     Returns:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
@@ -53,19 +58,19 @@ def page_ink(page: Pixels) -> Ink:
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = 255 - page if _is_light_on_dark(page) else page
     ground = without_strokes(_grey(_shrunk(dark, _PAPER_AREA_PX)))
-    ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0)
+    ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
     for panel in panels(ground):
         whole = _scaled(panel, ink.shape)
         x, y, width, height = cv2.boundingRect((whole > 0).astype(np.uint8))
         place = np.s_[y : y + height, x : x + width]
-        written = _paper_ink(255 - dark[place], whole[place] != WITHIN)
+        written = _paper_ink(255 - dark[place], whole[place] != WITHIN, find)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
             ink[place] += written
     return ink
 
 
-def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
+def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:
     """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
     height, width = dark.shape[:2]  # a stroke of a page is narrower than these shares of it
     widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
@@ -75,21 +80,28 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_]) -> Ink:
     outside = _scaled(is_outside.astype(np.uint8), small.shape) > 0
     rough = _ink_of_strokes(small, outside, limit_px)
     narrower_px = _widest_px(rough, limit_px)
-    if narrower_px == limit_px and scale == 1:
+    if narrower_px == limit_px and scale == 1 and find is None:
         return rough
-    return _ink_of_strokes(dark, is_outside, min(round(narrower_px * scale), widest_px))
+    return _ink_of_strokes(dark, is_outside, min(round(narrower_px * scale), widest_px), find)
 
 
-def _ink_of_strokes(dark: Pixels, is_outside: NDArray[np.bool_], widest_px: int) -> Ink:
+def _ink_of_strokes(
+    dark: Pixels, is_outside: NDArray[np.bool_], widest_px: int, find: Find | None = None
+) -> Ink:
     """The ink of a paper on which what is wider than ``widest_px`` is a shadow."""
     height, width = dark.shape[:2]
     absorbed = _absorbed(dark, _paper(dark, widest_px))
+    ink = absorbed
     if _spread(_sample(absorbed)) > _CLEAN:
-        absorbed = _blurred(absorbed, _GRAIN_PX)
+        ink = _blurred(absorbed, _GRAIN_PX)
+    ink[is_outside] = 0
+    ink = _above_noise(ink, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
+    ink[is_outside] = 0
+    ink = _stretched(ink)
+    if find is None:
+        return ink
     absorbed[is_outside] = 0
-    written = _above_noise(absorbed, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
-    written[is_outside] = 0
-    return _stretched(written)
+    return np.where(is_outside, np.float32(0), find(absorbed, ink))
 
 
 def _widest_px(ink: Ink, limit_px: int) -> int:
@@ -307,12 +319,17 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     return np.asarray(absorbed - level - np.float32(_LOCAL_MARGIN) * noise, np.float32)
 
 
+def full_contrast(written: Ink) -> float:
+    """How dark the strokes are, of what is 0 where the paper is; 0 if there are none."""
+    peak = float(cv2.blur(written, (3, 3)).max())  # a dead pixel is no stroke
+    return quantile(written[written > peak / 2], 0.9) if peak >= _MIN_CONTRAST else 0.0
+
+
 def _stretched(written: Ink) -> Ink:
     """Take paper to 0 and strokes to 1, linearly; all to 0 if there are none."""
-    peak = float(cv2.blur(written, (3, 3)).max())  # a dead pixel is no stroke
-    if peak < _MIN_CONTRAST:
+    full = full_contrast(written)
+    if not full:
         return np.zeros(written.shape, np.float32)
-    full = quantile(written[written > peak / 2], 0.9)
     return np.asarray(np.clip(written / np.float32(full), 0, 1), np.float32)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
+from inkdigits.imaging.ranks import median
 from inkdigits.reading import Box
 
 Labels = NDArray[np.int32]
@@ -106,6 +107,13 @@ def is_frame(marks: Marks) -> NDArray[np.bool_]:
     )  # (frame, other); a mark is inside itself
     is_empty = marks.area < 0.3 * marks.width * marks.height
     return np.asarray(is_empty & (is_inside.sum(axis=1) > 2))
+
+
+def stroke_px(ink: Ink) -> float:
+    """The typical width of a stroke, in pixels; at least 1."""
+    depth = cv2.distanceTransform((ink > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
+    return max(1.0, 2 * median(ridge) - 1) if len(ridge) else 1.0
 
 
 def groups(belongs: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

@@ -9,7 +9,6 @@ into more pieces than it has digits, and gives every run of pieces that could be
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,9 +30,9 @@ from inkdigits.imaging.marks import (
     find_marks,
     groups,
     is_frame,
+    stroke_px,
     typical_height_px,
 )
-from inkdigits.imaging.ranks import median
 from inkdigits.imaging.rows import without_touching_rows
 from inkdigits.imaging.rules import without_rules
 
@@ -78,7 +77,7 @@ def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
         The lines from top to bottom, each of at least one digit, left to right.
     """
     ink = without_rules(ink)
-    labels, marks, _ = _marks(ink, _stroke_px(ink), is_one_line)
+    labels, marks, _ = _marks(ink, stroke_px(ink), is_one_line)
     digits, _ = _digits(marks, WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
     lines = one_line(boxes) if is_one_line else reading_order(boxes)[0]
@@ -103,8 +102,8 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
         The lines, the page's tilt, and a note if there was too much to look at.
     """
     ink = without_rules(ink)
-    stroke_px = _stroke_px(ink)
-    labels, marks, num_marks = _marks(ink, stroke_px, is_one_line)
+    wide_px = stroke_px(ink)
+    labels, marks, num_marks = _marks(ink, wide_px, is_one_line)
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
     lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
@@ -112,7 +111,7 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     first_label = int(labels.max()) + 1
     found = []
     for line in members:
-        atoms = cut_up(ink, labels, line, stroke_px, first_label, is_cut=num_marks <= MAX_MARKS)
+        atoms = cut_up(ink, labels, line, wide_px, first_label, is_cut=num_marks <= MAX_MARKS)
         first_label += len(atoms.boxes)
         found.append(atoms)
     note = ""
@@ -121,11 +120,11 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     return Finding(found, slope, note, ink)
 
 
-def _marks(ink: Ink, stroke_px: float, is_one_line: bool) -> tuple[Labels, Marks, int]:
+def _marks(ink: Ink, wide_px: float, is_one_line: bool) -> tuple[Labels, Marks, int]:
     """As ``find_marks``, those of several rows parted: not on a crowded page, nor in one line."""
     labels, marks, num_marks = find_marks(ink)
     if not is_one_line and num_marks <= MAX_MARKS:
-        labels, marks = without_touching_rows(ink, labels, marks, stroke_px)
+        labels, marks = without_touching_rows(ink, labels, marks, wide_px)
     return labels, marks, num_marks
 
 
@@ -217,10 +216,3 @@ def _with_strays(lines: list[Marks], rest: Marks) -> list[Marks]:
 
 def _together(parts: list[Marks]) -> Marks:
     return Marks(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-def _stroke_px(ink: Ink) -> float:
-    """The typical width of a stroke."""
-    depth = cv2.distanceTransform((ink > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return max(1.0, 2 * median(ridge) - 1) if len(ridge) else 1.0

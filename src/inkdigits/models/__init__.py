@@ -18,3 +18,5 @@ NAMES = (
     "micro",
 )
 LINE_READER = "lines"  # of ``lines``: it reads strips of digits that touch, and not single ones
+STROKE_FINDER = "strokes"  # of ``strokes``: it says what was written on a page
+PARTS = {LINE_READER: "line reader", STROKE_FINDER: "stroke finder"}  # beside one of those

@@ -143,6 +143,8 @@ class Service:
         _ = self.bundle.session  # so that the first caller does not wait for it
         if self.bundle.has_lines:
             _ = self.bundle.lines_session
+        if self.bundle.has_strokes:
+            _ = self.bundle.strokes_session
 
     def tell_waiting(self) -> None:
         """Bring the figures of what waits up to date."""

@@ -225,6 +225,7 @@ def _v1() -> list[Row]:
                             "num_bytes": 535965,
                             "sha256": "0" * 64,
                             "lines_sha256": "0" * 64,
+                            "strokes_sha256": "0" * 64,
                             "licence": "Apache-2.0",
                             "attribution": ["MNIST (Y. LeCun, C. Cortes; CC BY-SA 3.0)"],
                         },

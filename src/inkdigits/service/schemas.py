@@ -97,6 +97,9 @@ class Model(_Document):
     lines_sha256: str | None = Field(
         description="of the line reader, for digits that touch; null without"
     )
+    strokes_sha256: str | None = Field(
+        description="of the stroke finder, for what was written on a page; null without"
+    )
     licence: str
     attribution: list[str]
 

@@ -162,6 +162,7 @@ async def model(call: Call) -> Response:
             "num_bytes": call.service.bundle.num_bytes,
             "sha256": manifest["members"]["model.onnx"],
             "lines_sha256": manifest["members"].get("lines.onnx"),
+            "strokes_sha256": manifest["members"].get("strokes.onnx"),
             "licence": manifest.get("licence", ""),
             "attribution": manifest.get("attribution", []),
         }

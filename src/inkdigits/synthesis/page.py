@@ -27,6 +27,7 @@ NO_DIGIT = 10
 
 _MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
 _MIN_PITCH, _MAX_PITCH = 1.0, 2.4
+_MAX_UNEVEN, _ODDEST = 0.5, 0.6  # logarithms of heights: no figure is half as high, or twice
 _MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
 _CANDIDATES = 6  # images that a digit is chosen from
 _FAINT = 0.1  # what is fainter is nobody's stroke
@@ -54,12 +55,14 @@ class SyntheticPage:
         boxes: where each digit of each line stands, in pixels of the picture.
         owners: (H, W) int32, of each pixel the digit whose stroke it is: 0 none, 1 the first in
             reading order.
+        ink: (H, W) float32 in [0, 1], everything that was written on it, at full strength.
     """
 
     picture: Pixels
     lines: tuple[str, ...]
     boxes: tuple[tuple[Box, ...], ...]
     owners: NDArray[np.int32]
+    ink: Ink
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ def synthetic_page(
     shadow: bool | None = None,
     photo: bool = True,
     strange: float = 0.0,
+    uneven: float = 0.0,
+    varied: bool = False,
 ) -> SyntheticPage:
     """Write a page in one hand, and take a photograph of it.
 
@@ -112,13 +117,17 @@ def synthetic_page(
         photo: whether it is seen by a camera; else ink on paper as it is, straight and evenly lit.
         strange: share of the lines that begin with a word, most of these with nothing else, and of
             the cells that hold something else than a digit, 0 to 1.
+        uneven: how much higher one figure is written than another, as the deviation of the
+            logarithm of their heights, 0 to 0.5: some people write small 0s and long 7s. In the
+            layout lines, what is higher may also reach below the others.
+        varied: rules are of many kinds: dashed, dotted, thick, double, darker than the pen.
 
     Returns:
         The page; at least one line of at least one digit, unless something strange came instead.
 
     Raises:
-        ValueError: digit_px, touching, pitch or strange is out of range, or a class of digits is
-            missing.
+        ValueError: digit_px, touching, pitch, strange or uneven is out of range, or a class of
+            digits is missing.
     """
     if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
         raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
@@ -128,6 +137,8 @@ def synthetic_page(
         raise ValueError(f"pitch is {pitch}; give {_MIN_PITCH} to {_MAX_PITCH}")
     if not 0 <= strange <= 1:
         raise ValueError(f"strange is {strange}; give a share of 0 to 1")
+    if not 0 <= uneven <= _MAX_UNEVEN:
+        raise ValueError(f"uneven is {uneven}; give 0 to {_MAX_UNEVEN}")
     chances = rng.random(4).tolist()
     if digit_px is None:
         low, high = math.log(_MIN_DIGIT_PX), math.log(_MAX_DIGIT_PX)
@@ -139,7 +150,7 @@ def synthetic_page(
     if shadow is None:
         shadow = photo and chances[3] < 0.5
     paper, pen = papers.sample_materials(rng)
-    scribe = Scribe(rng, pen.width, digit_px, digits)
+    scribe = Scribe(rng, pen.width, digit_px, digits, uneven)
     if layout == "lines":
         rows = _lines(rng, scribe, digit_px, touching, pitch, strange)
         frame: list[_Segment] = []
@@ -175,11 +186,12 @@ def synthetic_page(
     grey = rng.uniform(0.5, 0.8) if paper.is_board else rng.uniform(0.1, 0.5)
     tint = (0.45, 0.6, 0.85) if rng.random() < 0.7 else (0.75, 0.55, 0.6)
     strong, weak = rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.55)
+    rule = _rule_variously if varied else _rule
     if frame:
-        _rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
+        rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
     elif ruling and not paper.is_board:
         rules = _rulings(rng, height, width, digit_px)
-        _rule(picture, rules, rng, digit_px, colour=tint, opacity=weak)
+        rule(picture, rules, rng, digit_px, colour=tint, opacity=weak)
     papers.draw(picture, ink, pen, rng)
 
     view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
@@ -187,7 +199,7 @@ def synthetic_page(
     rows = [row for row in rows if row]
     boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
     if photo:
-        owners = papers.seen(owners, view)
+        owners, ink = papers.seen(owners, view), papers.seen(ink, view)
         picture = papers.look(picture, view, rng)
     if photo or shadow:
         papers.light(picture, rng, shadow=shadow)
@@ -197,7 +209,7 @@ def synthetic_page(
         else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     )
     lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
-    return SyntheticPage(pixels, lines, boxes, owners)
+    return SyntheticPage(pixels, lines, boxes, owners, ink)
 
 
 class Scribe:
@@ -209,11 +221,17 @@ class Scribe:
         pen_width: float,
         digit_px: float,
         digits: tuple[Pixels, NDArray[np.integer]] | None,
+        uneven: float = 0.0,
     ) -> None:
         self._rng, self._digit_px = rng, digit_px
         self._hand = replace(sample_hand(rng), pen_width=pen_width, looseness=0.8)
         self._images: Pixels | None = None
         self._pools: list[NDArray[np.intp]] = []
+        self._heights = np.ones(10)  # of each figure, in heights of a typical digit
+        self.drop = 0.0  # what is higher than a typical digit reaches down by this share of it
+        if uneven > 0:
+            self._heights = np.exp(rng.normal(0.0, uneven, 10).clip(-_ODDEST, _ODDEST))
+            self.drop = float(rng.uniform(0.0, 0.6))
         if digits is None:
             return
         images, labels = digits
@@ -225,7 +243,7 @@ class Scribe:
 
     def write(self, value: int) -> Ink:
         """The ink of one digit, without a margin: (h, w)."""
-        size_px = self._digit_px * self._rng.uniform(0.92, 1.08)
+        size_px = self._digit_px * self._rng.uniform(0.92, 1.08) * float(self._heights[value])
         if self._images is not None:
             # Of several people's digits, the one whose pen is most like this page's.
             choice = self._images[self._rng.choice(self._pools[value], _CANDIDATES)]
@@ -307,6 +325,7 @@ def _lines(
             foot = (
                 k * pitch_px + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
             )
+            foot += scribe.drop * (ink.shape[0] - digit_px)
             y = round(foot) - ink.shape[0]
             if row:
                 touches = rng.random() < touching
@@ -416,6 +435,50 @@ def _rule(
     thickness = max(1, round(rng.uniform(0.012, 0.035) * digit_px))
     for x0, y0, x1, y1 in rules:
         cv2.line(mask, (round(x0), round(y0)), (round(x1), round(y1)), 255, thickness, cv2.LINE_AA)
+    pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
+    papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
+
+
+def _rule_variously(
+    picture: NDArray[np.float32],
+    rules: Sequence[_Segment],
+    rng: np.random.Generator,
+    digit_px: float,
+    *,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    """Print lines of one kind on a picture, in place: thin or thick, whole, dashed or dotted."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    usual = math.exp(rng.uniform(math.log(0.01), math.log(0.12))) * digit_px
+    thick = usual * rng.uniform(1.5, 3.0)
+    every = int(rng.integers(2, 7)) if rng.random() < 0.3 else 0  # which of them are thicker
+    dash, gap = (0.0, 0.0)
+    if rng.random() < 0.25:
+        dash, gap = (rng.uniform(0.02, 0.5, 2) * digit_px + 1).tolist()
+    apart = rng.uniform(2, 4) * usual + 2 if rng.random() < 0.1 else 0.0  # double lines
+    bend = rng.normal(0.0, 0.004) if rng.random() < 0.3 else 0.0
+    for index, (x0, y0, x1, y1) in enumerate(rules):
+        is_thick = every and index % every == 0
+        thickness = max(1, round((thick if is_thick else usual) * rng.uniform(0.9, 1.1)))
+        start, end = np.array([x0, y0]), np.array([x1, y1])
+        length = float(np.hypot(*(end - start)))
+        if length < 1:
+            continue
+        along = (end - start) / length
+        across = np.array([-along[1], along[0]])
+        place = np.arange(0.0, length, dash + gap) if dash else np.array([0.0])
+        for off in (0.0, apart) if apart else (0.0,):
+            for at in place.tolist():
+                until = min(at + dash, length) if dash else length
+                share = np.linspace(at, until, 2 if dash else 12) / length
+                bulge = 4 * bend * length * share * (1 - share)
+                points = start + np.outer(share * length, along) + np.outer(bulge + off, across)
+                points = np.rint(points * 16).astype(np.int32)
+                cv2.polylines(mask, [points], False, 255, thickness, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:
+        shade = rng.uniform(0.0, 0.6)
+        colour = (shade, shade, shade)
     pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
     papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
 

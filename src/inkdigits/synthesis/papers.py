@@ -6,6 +6,7 @@ that stand on it, so that a page looks the same at every resolution.
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 Ink = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+_Kind = TypeVar("_Kind", np.int32, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,13 +215,22 @@ def look(picture: Picture, view: Matrix, rng: np.random.Generator) -> Picture:
     return np.asarray(seen, np.float32)
 
 
-def seen(owners: NDArray[np.int32], view: Matrix) -> NDArray[np.int32]:
-    """Where the numbers of a page lie from a viewpoint; nothing beyond its edges."""
-    height, width = owners.shape
+def seen(layer: NDArray[_Kind], view: Matrix) -> NDArray[_Kind]:
+    """Where a layer of a page lies from a viewpoint; nothing beyond its edges.
+
+    Args:
+        layer: (H, W); whole numbers stay what they are, others are interpolated.
+        view: as ``viewpoint`` gives it.
+    """
+    height, width = layer.shape
+    is_whole = np.issubdtype(layer.dtype, np.integer)
     moved = cv2.warpPerspective(
-        owners.astype(np.float32), view, (width, height), flags=cv2.INTER_NEAREST
+        layer.astype(np.float32),
+        view,
+        (width, height),
+        flags=cv2.INTER_NEAREST if is_whole else cv2.INTER_LINEAR,
     )
-    return moved.astype(np.int32)
+    return moved.astype(layer.dtype)
 
 
 def photograph(picture: Picture, digit_px: float, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from inkdigits.decide import with_none
 from inkdigits.errors import RunError
 from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
 from inkdigits.files import written_whole
-from inkdigits.models import LINE_READER
+from inkdigits.models import PARTS
 from inkdigits.models.zoo import NUM_CLASSES
 from inkdigits.training.examples import Examples
 from inkdigits.training.run import Run
@@ -47,13 +47,14 @@ def describe(run: Run) -> dict[str, Any]:
         ``calibration``, ``training`` and ``attribution``, plain data.
 
     Raises:
-        RunError: the run did not finish, or is of the line reader.
+        RunError: the run did not finish, or is of the line reader or the stroke finder.
     """
     config = run.config()
-    if config.train.model == LINE_READER:
+    part = config.train.model
+    if part in PARTS:
         raise RunError(
-            f"{run.folder} is a run of the line reader, which reads no single digits. Put it into "
-            f"a bundle beside a network that does: inkdigits export RUN --lines {run.folder} "
+            f"{run.folder} is a run of the {PARTS[part]}, which reads no single digits. Put it "
+            f"into a bundle beside a network that does: inkdigits export RUN --{part} {run.folder} "
             "--to bundle --out FILE.digits"
         )
     return {"calibration": run.read_json("calibration.json"), **made_of(run)}
@@ -80,7 +81,8 @@ def made_of(run: Run) -> dict[str, Any]:
         ],
         "synthetic": [drawn],
     }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
-    if (config.data.synthetic or config.data.strips) and drawn not in attribution:
+    is_drawn = config.data.synthetic or config.data.strips or config.data.patches
+    if is_drawn and drawn not in attribution:
         attribution.append(drawn)
     return {"training": training, "attribution": attribution}
 

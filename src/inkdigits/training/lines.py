@@ -5,7 +5,6 @@ take minutes to make.
 """
 
 import math
-import time
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,8 +32,9 @@ from inkdigits.strings import BLANK, greedy, log_probability, log_softmax
 from inkdigits.synthesis.page import NO_DIGIT
 from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import made_of, save_curves
-from inkdigits.training.fit import averaged_weights, continued, optimizer, reseed
-from inkdigits.training.run import Run, environment, load_model
+from inkdigits.training.fit import continued
+from inkdigits.training.loop import check_alone, train_epochs
+from inkdigits.training.run import Run, environment
 from inkdigits.training.strips import Strips, make_strips
 
 _MAX_TRAIN_PX = 80  # longer strips teach nothing else, and take most of the time
@@ -72,22 +72,7 @@ def fit_lines(
         raise ConfigError(
             "data.strips is 0, but the line reader learns from strips; try data.strips=100000."
         )
-    if train.teacher or train.members > 1:
-        raise ConfigError(
-            f"train.teacher is {train.teacher!r} and train.members {train.members}, but the line "
-            "reader learns alone; leave them out."
-        )
-    if train.view_angle_deg:
-        raise ConfigError(
-            f"train.view_angle_deg is {train.view_angle_deg:g}, but the line reader looks once; "
-            "leave it out."
-        )
-    if train.keep != "last" or train.patience or train.tensorboard:
-        raise ConfigError(
-            f"train.keep is {train.keep!r}, train.patience {train.patience} and train.tensorboard "
-            f"{train.tensorboard}, but the line reader keeps its last weights, never stops early "
-            "and writes no such log; leave them out."
-        )
+    check_alone(train, "line reader")
     run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
@@ -100,24 +85,17 @@ def fit_lines(
     )
     batches = StripBatches(train_strips, train.batch_size, train.seed, config.augment)
     held = StripBatches(others, train.batch_size, train.seed)
-    keras.utils.set_random_seed(train.seed)
-    if resume and run.checkpoint_path.exists():
-        model = load_model(run.checkpoint_path)
-    else:
-        model = build_line_reader()
-        model.compile(
-            optimizer=optimizer(train, len(batches) * train.epochs),
-            loss=StringLoss(),
-            metrics=[keras.metrics.MeanMetricWrapper(frame_accuracy, name="accuracy")],
-            jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
-        )
-        model.optimizer.build(model.trainable_variables)
-        run.save_model(model, run.checkpoint_path)
-    first_epoch = int(model.optimizer.iterations) // len(batches)
-    run.write_history(run.history()[:first_epoch])
-    if first_epoch < train.epochs:
-        epochs = _Epochs(run, train.seed, batches, held)
-        _train(model, batches, first_epoch, train.epochs, [epochs, *callbacks])
+    train_epochs(
+        run,
+        train,
+        build_line_reader,
+        StringLoss(),
+        frame_accuracy,
+        batches,
+        lambda model: _judged(model, held),
+        callbacks,
+        resume=resume,
+    )
     _finish(run, held, note)
     return run
 
@@ -271,68 +249,11 @@ def _changed(
     return np.asarray(cv2.addWeighted(changed, 1 - abs(amount), other, abs(amount), 0)), moved
 
 
-def _train(
-    model: keras.Model,
-    batches: StripBatches,
-    first_epoch: int,
-    num_epochs: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    """What ``model.fit`` does, but with a graph for each width of the batches.
-
-    One for all widths, as ``fit`` would trace it, takes twice as long for a step.
-    """
-    steps = len(batches)
-    all_of_them = keras.callbacks.CallbackList(
-        list(callbacks), model=model, epochs=num_epochs, steps=steps, verbose=0
-    )
-    all_of_them.on_train_begin()
-    for epoch in range(first_epoch, num_epochs):
-        all_of_them.on_epoch_begin(epoch)
-        total, logs = dict[str, float](), dict[str, float]()
-        for index in range(steps):
-            for name, value in model.train_on_batch(*batches[index], return_dict=True).items():
-                total[name] = total.get(name, 0.0) + float(value)
-            logs = {name: value / (index + 1) for name, value in total.items()}
-            all_of_them.on_train_batch_end(index, logs)
-        all_of_them.on_epoch_end(epoch, logs)
-    all_of_them.on_train_end()
-
-
-class _Epochs(keras.callbacks.Callback):
-    """What happens around each epoch: order, validation, history, checkpoint."""
-
-    def __init__(self, run: Run, seed: int, batches: StripBatches, held: StripBatches) -> None:
-        super().__init__()
-        self._run, self._seed, self._batches, self._held = run, seed, batches, held
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._started = time.perf_counter()
-        self._batches.set_epoch(epoch)
-        reseed(self.model, self._seed, epoch)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = {} if logs is None else logs  # changed in place: later callbacks see it too
-        with averaged_weights(self.model):
-            outputs = _outputs(self.model, self._held)
-            truths = [string_of(marks) for marks in self._held.strips.marks]
-            loss = mean_loss(outputs, truths)
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"The validation loss of epoch {epoch + 1} is {loss}: the training diverged. "
-                    "Start again with a lower train.learning_rate."
-                )
-            right = [
-                greedy(logits) == tuple(truth)
-                for logits, truth in zip(outputs, truths, strict=True)
-            ]
-            logs |= {"val_loss": loss, "val_accuracy": float(np.mean(right))}
-            reader = keras.Model(self.model.input, self.model.output, name=self.model.name)
-            self._run.save_model(reader, self._run.model_path)  # without the optimiser
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["seconds"] = round(time.perf_counter() - self._started, 2)
-        self._run.write_history([*self._run.history(), {"epoch": epoch + 1, **logs}])
-        self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
+def _judged(model: keras.Model, held: StripBatches) -> dict[str, float]:
+    outputs = _outputs(model, held)
+    truths = [string_of(marks) for marks in held.strips.marks]
+    right = [greedy(logits) == tuple(truth) for logits, truth in zip(outputs, truths, strict=True)]
+    return {"val_loss": mean_loss(outputs, truths), "val_accuracy": float(np.mean(right))}
 
 
 def _strips(

@@ -9,7 +9,8 @@
 | ``teacher.npz`` | what the teacher said of the images, where there is one that was asked once |
 | ``member-0`` … | the runs that an ensemble was trained of |
 | ``strips.npz`` … | what a line reader learns from, and is validated on |
-| ``model.keras`` | what is kept: ink → glyph, logits, novelty; of a line reader: strips → logits |
+| ``patches.npz`` … | what a stroke finder learns from, and is validated on |
+| ``model.keras`` | what is kept: ink → glyph, logits, novelty; or only logits of a bundle's part |
 | ``calibration.json`` | temperature and dial, fitted on the validation images |
 | ``curves.png`` | loss and accuracy over the epochs |
 """
@@ -199,6 +200,7 @@ def load_model(path: Path) -> keras.Model:
         canonical,
         ensemble,
         lines,
+        strokes,
         zoo,
     )
 

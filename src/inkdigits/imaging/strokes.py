@@ -1,0 +1,98 @@
+"""What was written on a page, as a network finds it: no rulings, no shadows, no paper.
+
+``ink.page_ink`` says how much of the paper's light is missing at each pixel. Whether a pen took it
+away is a question of shapes, which a network has seen more of than any rule of ours knows.
+
+Source: Ronneberger, Fischer and Brox 2015, "U-Net", the kind of network.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.imaging.ink import Ink, full_contrast
+from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
+
+PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the darkest strokes on it
+STEP_PX = 32  # sides are multiples of that: the network halves a page five times
+
+_THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
+_SMALLEST_ZOOM, _LONGEST_PX = 0.1, 65_536  # a bar is no stroke; a strip of few rows is padded much
+_FAINTEST, _LIKELY = 0.04, 0.2  # what is less sure than that is paper; more, and it is a stroke
+_FAINT = 0.12  # of ink: what hangs together by more than that is one mark
+_LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
+
+Network = Callable[[Ink], NDArray[np.float32]]
+
+
+def normalised(missing: Ink) -> Ink | None:
+    """What a network sees of a page.
+
+    Args:
+        missing: (h, w) float32, the share of the paper's light that each pixel lacks.
+
+    Returns:
+        (h, w) float32 from -0.1 to 1, where 1 is as dark as most of what stands out; None where
+        nothing does.
+    """
+    full = full_contrast(missing)
+    if not full:
+        return None
+    return np.asarray(np.clip(missing / np.float32(full), PALEST, DARKEST), np.float32)
+
+
+def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
+    """Leave only what was written.
+
+    A mark no larger than a digit stays as it is: a 1 that stands alone looks like a piece of a
+    dashed ruling. What is larger, such as a table with all that touches it, is kept where the
+    network found a stroke.
+
+    Args:
+        missing: (h, w) float32, the share of the paper's light that each pixel lacks.
+        ink: (h, w) float32 in [0, 1], what stands out by that.
+        network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
+            written.
+
+    Returns:
+        (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
+        network is sure of it.
+    """
+    found = _found(missing, network)
+    _, sure, _ = find_marks(found)
+    most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
+    sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    is_large = sides > most_px
+    is_large[0] = False  # the paper
+    near = cv2.dilate((found > _LIKELY).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(np.maximum(found, np.where(is_large[labels] & ~near, 0, ink)), np.float32)
+
+
+def _found(missing: Ink, network: Network) -> Ink:
+    """How surely each pixel was written, (h, w)."""
+    seen = normalised(missing)
+    if seen is None:
+        return np.zeros(missing.shape, np.float32)
+    height, width = seen.shape
+    wide_px = stroke_px(seen)
+    zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM) if wide_px > _THICK_PX else 1.0
+    zoom = min(zoom, _LONGEST_PX / max(height, width))
+    if zoom < 1:
+        size = max(1, round(width * zoom)), max(1, round(height * zoom))
+        seen = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)
+    rows, columns = seen.shape
+    padding = (0, -rows % STEP_PX, 0, -columns % STEP_PX)
+    padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)
+    found = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
+    if found.shape != missing.shape:
+        size = width, height
+        found = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.where(found < _FAINTEST, np.float32(0), found)
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits of any size → probabilities."""
+    return np.asarray(0.5 + 0.5 * np.tanh(logits / 2), np.float32)

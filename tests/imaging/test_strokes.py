@@ -1,0 +1,164 @@
+"""What a network that finds strokes is shown, and what is made of its answer."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from inkdigits.imaging.ink import page_ink
+from inkdigits.imaging.strokes import DARKEST, PALEST, STEP_PX, find_strokes, normalised
+from inkdigits.synthesis.page import trimmed
+
+Write = Callable[..., np.ndarray]
+
+
+def whatever_is_dark(seen: np.ndarray) -> np.ndarray:
+    """A network that takes everything dark for a stroke."""
+    return np.where(seen > 0.5, 9.0, -9.0).astype(np.float32)
+
+
+def nothing(seen: np.ndarray) -> np.ndarray:
+    return np.full(seen.shape, -9.0, np.float32)
+
+
+class TestNormalised:
+    @pytest.mark.parametrize("strength", [0.1, 0.4, 0.9])
+    def test_pencil_and_pen_look_alike(self, write: Write, strength: float) -> None:
+        ink = write(["4"], height_px=60, pen_px=5)
+        seen = normalised(ink * np.float32(strength))
+        assert seen is not None
+        np.testing.assert_allclose(seen, normalised(ink), atol=0.02)
+
+    def test_within_its_limits(self) -> None:
+        missing = np.random.default_rng(0).normal(0, 2, (50, 60)).astype(np.float32)
+        seen = normalised(missing)
+        assert seen is not None
+        assert seen.dtype == np.float32
+        assert seen.min() == np.float32(PALEST)
+        assert seen.max() == np.float32(DARKEST)
+
+    def test_paper_alone_is_nothing(self) -> None:
+        assert normalised(np.full((40, 40), 0.01, np.float32)) is None
+
+
+class TestFindStrokes:
+    @pytest.mark.parametrize(
+        "shape", [(1, 1), (5, 70), (32, 64), (33, 100), (101, 31), (1, 100_000)]
+    )
+    def test_the_network_sees_whole_steps_and_the_page_gets_its_own_size(
+        self, shape: tuple[int, int]
+    ) -> None:
+        sides = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            sides.append(seen.shape)
+            return whatever_is_dark(seen)
+
+        missing = np.zeros(shape, np.float32)
+        missing[: min(shape[0] // 2 + 1, 6), : shape[1] // 2 + 1] = 0.5
+        ink = find_strokes(missing, missing, network)
+        assert ink.shape == shape
+        assert ink.dtype == np.float32
+        assert len(sides) == 1
+        assert all(side % STEP_PX == 0 for side in sides[0])
+        assert ink[0, 0] == pytest.approx(1, abs=0.01)
+        assert not ink[8:].any()
+
+    def test_thick_strokes_are_seen_from_afar_and_come_back_where_they_were(
+        self, write: Write
+    ) -> None:
+        ink = write(["3"], height_px=400, pen_px=40)
+        seen_px = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            seen_px.append(seen.size)
+            return whatever_is_dark(seen)
+
+        found = find_strokes(ink, ink, network)
+        assert seen_px[0] < ink.size / 10
+        assert ((found > 0.5) == (ink > 0.5)).mean() > 0.98
+
+    def test_any_logits_are_probabilities(self) -> None:
+        missing, empty = np.zeros((32, 32), np.float32), np.zeros((32, 32), np.float32)
+        missing[8:12] = 0.5
+        for logit, share in ((-1e4, 0), (0, 0.5), (1e4, 1)):
+            found = find_strokes(
+                missing, empty, lambda seen, logit=logit: np.full_like(seen, logit)
+            )
+            assert found == pytest.approx(share)
+
+    def test_on_empty_paper_nobody_is_asked(self) -> None:
+        def network(seen: np.ndarray) -> np.ndarray:
+            raise AssertionError("there is nothing to see")
+
+        empty = np.zeros((50, 50), np.float32)
+        assert not find_strokes(empty, empty, network).any()
+
+    def test_of_what_is_larger_than_a_digit_only_what_was_written_stays(self, write: Write) -> None:
+        digit = trimmed(write(["5"], height_px=50, pen_px=4))
+        ink = np.zeros((160, 300), np.float32)
+        ink[40 : 40 + digit.shape[0], 30 : 30 + digit.shape[1]] = digit
+        ink[20:24] = ink[120:124] = 0.8  # rulings, and one that crosses
+        ink[20:124, 28:31] = 0.8
+        truth = np.zeros(ink.shape, np.float32)
+        truth[40:110, 31:90] = ink[40:110, 31:90]
+        found = find_strokes(ink, ink, lambda seen: _logits(truth, seen.shape))
+        away = cv2.dilate((truth > 0.2).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+        assert not found[away].any()
+        assert np.abs(found - truth)[~away].mean() < 0.05
+
+    def test_a_lone_bar_stays_whatever_the_network_thinks(self, write: Write) -> None:
+        digit = trimmed(write(["5"], height_px=50, pen_px=4))
+        ink = np.zeros((160, 300), np.float32)
+        ink[40 : 40 + digit.shape[0], 30 : 30 + digit.shape[1]] = digit
+        truth = ink.copy()
+        ink[40:90, 200:205] = 1  # a 1, which it takes for a dash
+        found = find_strokes(ink, ink, lambda seen: _logits(truth, seen.shape))
+        assert (found[40:90, 200:205] == 1).all()
+
+    def test_what_is_too_faint_to_stand_out_is_there_if_it_was_written(self) -> None:
+        truth, ink = np.zeros((200, 200), np.float32), np.zeros((200, 200), np.float32)
+        cv2.line(truth, (40, 40), (160, 150), 1, 3)
+        ink[20:30, 20:180] = 1
+        missing = np.maximum(0.07 * truth, ink)
+        found = find_strokes(missing, ink, lambda seen: _logits(truth, seen.shape))
+        assert (found[truth > 0] > 0.9).all()
+
+    def test_where_it_finds_nothing_the_page_is_as_it_was(self, write: Write) -> None:
+        ink = write(["4"], height_px=60, pen_px=5)
+        np.testing.assert_array_equal(find_strokes(ink, ink, nothing), ink)
+
+
+class TestPageInk:
+    def test_beside_the_paper_nothing_is_found_whatever_is_said(self) -> None:
+        page = np.full((300, 400), 60, np.uint8)  # a dark table
+        page[40:, 50:] = 230
+        page[140:160, 150:156] = 30
+        before = page_ink(page)
+        found = page_ink(page, lambda missing, ink: np.ones(missing.shape, np.float32))
+        assert before.any()
+        assert found[100:200, 120:280].all()
+        assert not found[:20].any()
+        assert not found[:, :30].any()
+        assert found.max() <= 1
+
+    def test_it_is_told_what_is_missing_and_what_stands_out(self, write: Write) -> None:
+        digit = write(["3"], height_px=60, pen_px=5)
+        page = np.rint(200 * (1 - 0.5 * digit)).astype(np.uint8)
+        told = []
+
+        def find(missing: np.ndarray, ink: np.ndarray) -> np.ndarray:
+            told.append((missing, ink))
+            return ink
+
+        np.testing.assert_array_equal(page_ink(page, find), page_ink(page))
+        ((missing, ink),) = told
+        assert missing[digit == 1] == pytest.approx(0.5, abs=0.05)
+        assert ink[digit == 1] == pytest.approx(1, abs=0.05)
+
+
+def _logits(truth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What a network would say that knows the truth, of a page padded to a shape."""
+    padded = np.pad(truth, [(0, more - own) for own, more in zip(truth.shape, shape, strict=True)])
+    return np.where(padded > 0.5, 9.0, -9.0).astype(np.float32)

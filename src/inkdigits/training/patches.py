@@ -51,7 +51,7 @@ class Patches(NamedTuple):
         Raises:
             OSError, ValueError, KeyError, BadZipFile: the file is missing or damaged.
         """
-        with np.load(path) as kept:
+        with path.open("rb") as file, np.load(file) as kept:  # NumPy leaves a broken one open
             return cls(kept["light"], kept["ink"])
 
 

@@ -147,6 +147,9 @@ def test_large_pictures_come_out_smaller_and_soon(write: Write) -> None:
     assert digit_ink(page).size <= 512 * 512 + 1000
     banner = np.full((20, 20_000), 255, np.uint8)
     assert page_ink(banner).shape == banner.shape
+    rng = np.random.default_rng(0)
+    strip = rng.integers(0, 256, (1, 1_000_000)).astype(np.uint8)  # longer than a window may be
+    assert page_ink(strip).shape[0] == 1
 
 
 def test_nothing_that_is_given_is_changed(write: Write) -> None:

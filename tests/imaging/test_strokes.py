@@ -43,9 +43,7 @@ class TestNormalised:
 
 
 class TestFindStrokes:
-    @pytest.mark.parametrize(
-        "shape", [(1, 1), (5, 70), (32, 64), (33, 100), (101, 31), (1, 100_000)]
-    )
+    @pytest.mark.parametrize("shape", [(1, 1), (5, 70), (32, 64), (33, 100), (101, 31)])
     def test_the_network_sees_whole_steps_and_the_page_gets_its_own_size(
         self, shape: tuple[int, int]
     ) -> None:

@@ -19,6 +19,7 @@ Find = Callable[[Ink, Ink], Ink]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
+_LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
 _REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger windows
@@ -201,7 +202,7 @@ def digits_ink(images: Pixels) -> Ink:
 
 def _shrunk(picture: Pixels, area_px: int) -> Pixels:
     height, width = picture.shape[:2]
-    scale = (area_px / (height * width)) ** 0.5
+    scale = min((area_px / (height * width)) ** 0.5, _LONGEST_PX / max(height, width))
     if scale >= 1:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -301,7 +302,8 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     than the light, so neither is the same all over a page.
     """
     near = np.ones((3, 3), np.uint8)
-    size = (place_px | 1, place_px | 1)
+    width, height = absorbed.shape[::-1]
+    size = (min(place_px, 2 * width) | 1, min(place_px, 2 * height) | 1)  # a strip has no more
     sample = _sample(absorbed)
     usual, spread = median(sample), _spread(sample)
     level = np.full(absorbed.shape, usual, np.float32)

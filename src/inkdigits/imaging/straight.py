@@ -67,7 +67,7 @@ def straight(ink: Ink) -> list[Rule]:
     thick = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, run_px), np.uint8))
     runs = cv2.bitwise_and(thick, is_ink)
     # Strokes that cross would tie neighbouring rules together.
-    widest_px = int(max(ink.shape) * _WIDEST_SHARE) + _WIDEST_PX
+    widest_px = min(int(max(ink.shape) * _WIDEST_SHARE) + _WIDEST_PX, 2 * ink.shape[0] + 1)
     runs[cv2.morphologyEx(is_ink, cv2.MORPH_OPEN, np.ones((widest_px, 1), np.uint8)) > 0] = 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     left, top, width, height = stats[:, :4].T.astype(np.int64)

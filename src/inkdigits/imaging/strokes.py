@@ -19,7 +19,7 @@ PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the dar
 STEP_PX = 32  # sides are multiples of that: the network halves a page five times
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
-_SMALLEST_ZOOM, _LONGEST_PX = 0.1, 65_536  # a bar is no stroke; a strip of few rows is padded much
+_SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
 _FAINTEST, _LIKELY = 0.04, 0.2  # what is less sure than that is paper; more, and it is a stroke
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
@@ -79,7 +79,6 @@ def _found(missing: Ink, network: Network) -> Ink:
     height, width = seen.shape
     wide_px = stroke_px(seen)
     zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM) if wide_px > _THICK_PX else 1.0
-    zoom = min(zoom, _LONGEST_PX / max(height, width))
     if zoom < 1:
         size = max(1, round(width * zoom)), max(1, round(height * zoom))
         seen = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -127,6 +127,12 @@ def save(path: Path, picture: Pixels) -> None:
     write_bytes(path, png.tobytes())
 
 
+def read_by_the_page(bundle: Bundle) -> dict[str, str]:
+    """The SHA-256 of each graph that the page in the browser runs."""
+    members: dict[str, str] = bundle.manifest["members"]
+    return {name: sha256 for name, sha256 in members.items() if name != "strokes.onnx"}
+
+
 def read(reader: Reader, drawing: Pixels) -> tuple[dict[str, Any], NDArray[np.float32]]:
     look = reader.look(drawing)
     lines = [[facts(digit) for digit in line.digits] for line in look.page.lines]
@@ -163,7 +169,7 @@ def main() -> None:
         save(out / f"{name}.png", drawing)
         save(out / f"{name}-glyphs.png", sheet(glyphs))
     document = {
-        "members": reader.bundle.manifest["members"],
+        "members": read_by_the_page(reader.bundle),
         "digits": [
             {**facts(digit), "label": int(label)}
             for digit, label in zip(digits, labels, strict=True)

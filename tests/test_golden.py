@@ -48,7 +48,9 @@ def assert_glyphs(glyphs: NDArray[np.float32], name: str) -> None:
 
 
 def test_they_are_of_the_bundle_that_ships(reader: Reader, golden: dict[str, Any]) -> None:
-    assert reader.bundle.manifest["members"] == golden["members"], ADVICE
+    members = dict(reader.bundle.manifest["members"])
+    del members["strokes.onnx"]  # which the page does without
+    assert members == golden["members"], ADVICE
 
 
 def test_single_digits(reader: Reader, golden: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ or without rulings, in good and in bad light.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.reading import Box
-from inkdigits.synthesis import papers
+from inkdigits.synthesis import papers, rulings
 from inkdigits.synthesis.figures import INK_SHARE
 from inkdigits.synthesis.nondigits import KINDS
+from inkdigits.synthesis.rulings import Segment
 from inkdigits.synthesis.strokes import ink_box, paint_strokes, sample_hand, write_digit
 
 Ink = NDArray[np.float32]
@@ -79,9 +79,6 @@ class Placed:
     ink: Ink
     x: int
     y: int
-
-
-_Segment = tuple[float, float, float, float]  # a ruled line: x, y, x, y
 
 
 def synthetic_page(
@@ -153,7 +150,7 @@ def synthetic_page(
     scribe = Scribe(rng, pen.width, digit_px, digits, uneven)
     if layout == "lines":
         rows = _lines(rng, scribe, digit_px, touching, pitch, strange)
-        frame: list[_Segment] = []
+        frame: list[Segment] = []
     else:
         rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table", strange=strange)
 
@@ -186,12 +183,12 @@ def synthetic_page(
     grey = rng.uniform(0.5, 0.8) if paper.is_board else rng.uniform(0.1, 0.5)
     tint = (0.45, 0.6, 0.85) if rng.random() < 0.7 else (0.75, 0.55, 0.6)
     strong, weak = rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.55)
-    rule = _rule_variously if varied else _rule
+    rule = rulings.print_variously if varied else rulings.print_plainly
     if frame:
         rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
     elif ruling and not paper.is_board:
-        rules = _rulings(rng, height, width, digit_px)
-        rule(picture, rules, rng, digit_px, colour=tint, opacity=weak)
+        ruled = rulings.of_paper(rng, height, width, digit_px)
+        rule(picture, ruled, rng, digit_px, colour=tint, opacity=weak)
     papers.draw(picture, ink, pen, rng)
 
     view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
@@ -374,7 +371,7 @@ def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
 
 def _cells(
     rng: np.random.Generator, scribe: Scribe, digit_px: float, *, is_table: bool, strange: float
-) -> tuple[list[list[Placed]], list[_Segment]]:
+) -> tuple[list[list[Placed]], list[Segment]]:
     """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
     wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()
     pitch = high if is_table else high * rng.uniform(1.2, 1.8)
@@ -382,7 +379,7 @@ def _cells(
     num_rows = int(rng.integers(1, max(2, min(7, int(_MAX_SIDE_PX / pitch)) + 1)))
     filled = 0.8 if is_table else 1.0
     rows: list[list[Placed]] = []
-    frame: list[_Segment] = []
+    frame: list[Segment] = []
     for k in range(num_rows):
         top = k * pitch
         row: list[Placed] = []
@@ -402,85 +399,6 @@ def _cells(
         frame += [(0.0, level, columns * wide, level) for level in (top, top + high)]
         frame += [(c * wide, top, c * wide, top + high) for c in range(columns + 1)]
     return rows, frame
-
-
-def _rulings(
-    rng: np.random.Generator, height_px: int, width_px: int, digit_px: float
-) -> list[_Segment]:
-    """Lined paper, sometimes with a margin, or squared paper."""
-    is_squared = rng.random() < 0.4
-    step = digit_px * (rng.uniform(0.5, 1.1) if is_squared else rng.uniform(1.0, 2.2))
-    across = np.arange(rng.uniform(0, step), height_px, step).tolist()
-    rules = [(0.0, y, float(width_px), y) for y in across]
-    if is_squared:
-        down = np.arange(rng.uniform(0, step), width_px, step).tolist()
-        rules += [(x, 0.0, x, float(height_px)) for x in down]
-    elif rng.random() < 0.4:
-        x = rng.uniform(0.2, 0.6) * digit_px
-        rules.append((x, 0.0, x, float(height_px)))
-    return rules
-
-
-def _rule(
-    picture: NDArray[np.float32],
-    rules: Sequence[_Segment],
-    rng: np.random.Generator,
-    digit_px: float,
-    *,
-    colour: tuple[float, float, float],
-    opacity: float,
-) -> None:
-    """Print straight lines on a picture, in place."""
-    mask = np.zeros(picture.shape[:2], np.uint8)
-    thickness = max(1, round(rng.uniform(0.012, 0.035) * digit_px))
-    for x0, y0, x1, y1 in rules:
-        cv2.line(mask, (round(x0), round(y0)), (round(x1), round(y1)), 255, thickness, cv2.LINE_AA)
-    pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
-    papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
-
-
-def _rule_variously(
-    picture: NDArray[np.float32],
-    rules: Sequence[_Segment],
-    rng: np.random.Generator,
-    digit_px: float,
-    *,
-    colour: tuple[float, float, float],
-    opacity: float,
-) -> None:
-    """Print lines of one kind on a picture, in place: thin or thick, whole, dashed or dotted."""
-    mask = np.zeros(picture.shape[:2], np.uint8)
-    usual = math.exp(rng.uniform(math.log(0.01), math.log(0.12))) * digit_px
-    thick = usual * rng.uniform(1.5, 3.0)
-    every = int(rng.integers(2, 7)) if rng.random() < 0.3 else 0  # which of them are thicker
-    dash, gap = (0.0, 0.0)
-    if rng.random() < 0.25:
-        dash, gap = (rng.uniform(0.02, 0.5, 2) * digit_px + 1).tolist()
-    apart = rng.uniform(2, 4) * usual + 2 if rng.random() < 0.1 else 0.0  # double lines
-    bend = rng.normal(0.0, 0.004) if rng.random() < 0.3 else 0.0
-    for index, (x0, y0, x1, y1) in enumerate(rules):
-        is_thick = every and index % every == 0
-        thickness = max(1, round((thick if is_thick else usual) * rng.uniform(0.9, 1.1)))
-        start, end = np.array([x0, y0]), np.array([x1, y1])
-        length = float(np.hypot(*(end - start)))
-        if length < 1:
-            continue
-        along = (end - start) / length
-        across = np.array([-along[1], along[0]])
-        place = np.arange(0.0, length, dash + gap) if dash else np.array([0.0])
-        for off in (0.0, apart) if apart else (0.0,):
-            for at in place.tolist():
-                until = min(at + dash, length) if dash else length
-                share = np.linspace(at, until, 2 if dash else 12) / length
-                bulge = 4 * bend * length * share * (1 - share)
-                points = start + np.outer(share * length, along) + np.outer(bulge + off, across)
-                points = np.rint(points * 16).astype(np.int32)
-                cv2.polylines(mask, [points], False, 255, thickness, cv2.LINE_AA, 4)
-    if rng.random() < 0.5:
-        shade = rng.uniform(0.0, 0.6)
-        colour = (shade, shade, shade)
-    pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
-    papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)
 
 
 def _seen_box(digit: Placed, view: papers.Matrix) -> Box:

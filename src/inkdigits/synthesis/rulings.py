@@ -1,0 +1,100 @@
+"""Lines that were printed on a page before anybody wrote there: rulings, squares, boxes, tables."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.synthesis import papers
+
+Segment = tuple[float, float, float, float]  # a line: x, y, x, y, in pixels of the page
+
+
+def of_paper(
+    rng: np.random.Generator, height_px: int, width_px: int, digit_px: float
+) -> list[Segment]:
+    """Lined paper, sometimes with a margin, or squared paper."""
+    is_squared = rng.random() < 0.4
+    step = digit_px * (rng.uniform(0.5, 1.1) if is_squared else rng.uniform(1.0, 2.2))
+    across = np.arange(rng.uniform(0, step), height_px, step).tolist()
+    rules = [(0.0, y, float(width_px), y) for y in across]
+    if is_squared:
+        down = np.arange(rng.uniform(0, step), width_px, step).tolist()
+        rules += [(x, 0.0, x, float(height_px)) for x in down]
+    elif rng.random() < 0.4:
+        x = rng.uniform(0.2, 0.6) * digit_px
+        rules.append((x, 0.0, x, float(height_px)))
+    return rules
+
+
+def print_plainly(
+    picture: papers.Picture,
+    rules: Sequence[Segment],
+    rng: np.random.Generator,
+    digit_px: float,
+    *,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    """Print straight, thin lines on a picture, in place; ``digit_px`` is a digit's height."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    thickness = max(1, round(rng.uniform(0.012, 0.035) * digit_px))
+    for x0, y0, x1, y1 in rules:
+        cv2.line(mask, (round(x0), round(y0)), (round(x1), round(y1)), 255, thickness, cv2.LINE_AA)
+    _print(picture, mask, rng, colour, opacity)
+
+
+def print_variously(
+    picture: papers.Picture,
+    rules: Sequence[Segment],
+    rng: np.random.Generator,
+    digit_px: float,
+    *,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    """Print lines of one kind on a picture, in place: thin or thick, whole, dashed or dotted."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    usual = math.exp(rng.uniform(math.log(0.01), math.log(0.12))) * digit_px
+    thick = usual * rng.uniform(1.5, 3.0)
+    every = int(rng.integers(2, 7)) if rng.random() < 0.3 else 0  # which of them are thicker
+    dash, gap = (0.0, 0.0)
+    if rng.random() < 0.25:
+        dash, gap = (rng.uniform(0.02, 0.5, 2) * digit_px + 1).tolist()
+    apart = rng.uniform(2, 4) * usual + 2 if rng.random() < 0.1 else 0.0  # double lines
+    bend = rng.normal(0.0, 0.004) if rng.random() < 0.3 else 0.0
+    for index, (x0, y0, x1, y1) in enumerate(rules):
+        is_thick = every and index % every == 0
+        thickness = max(1, round((thick if is_thick else usual) * rng.uniform(0.9, 1.1)))
+        start, end = np.array([x0, y0]), np.array([x1, y1])
+        length = float(np.hypot(*(end - start)))
+        if length < 1:
+            continue
+        along = (end - start) / length
+        across = np.array([-along[1], along[0]])
+        place = np.arange(0.0, length, dash + gap) if dash else np.array([0.0])
+        for off in (0.0, apart) if apart else (0.0,):
+            for at in place.tolist():
+                until = min(at + dash, length) if dash else length
+                share = np.linspace(at, until, 2 if dash else 12) / length
+                bulge = 4 * bend * length * share * (1 - share)
+                points = start + np.outer(share * length, along) + np.outer(bulge + off, across)
+                points = np.rint(points * 16).astype(np.int32)
+                cv2.polylines(mask, [points], False, 255, thickness, cv2.LINE_AA, 4)
+    if rng.random() < 0.5:
+        shade = rng.uniform(0.0, 0.6)
+        colour = (shade, shade, shade)
+    _print(picture, mask, rng, colour, opacity)
+
+
+def _print(
+    picture: papers.Picture,
+    mask: NDArray[np.uint8],
+    rng: np.random.Generator,
+    colour: tuple[float, float, float],
+    opacity: float,
+) -> None:
+    pen = papers.Pen(colour=colour, opacity=opacity, grain=0.0, width=0.0)
+    papers.draw(picture, mask.astype(np.float32) / np.float32(255), pen, rng)

@@ -331,6 +331,27 @@ def test_what_lies_in_a_shadow_is_not_beside_the_paper(write: Write) -> None:
     assert ink[dark][truth[dark] > 0.9].mean() > 0.6
 
 
+@pytest.mark.parametrize("table", [(45, 30, 25), (110, 80, 70)])
+@pytest.mark.parametrize("soft_px", [6, 12])
+@pytest.mark.parametrize("is_right", [False, True])
+def test_a_shadow_that_reaches_the_table_is_not_beside_the_paper(
+    write: Write, table: tuple, soft_px: int, is_right: bool
+) -> None:
+    truth = np.pad(write(["407135", "235869"], height_px=60, pen_px=5), 60)
+    height, width = truth.shape
+    page = in_colour(truth, (225, 220, 205), (60, 60, 90))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 2, 0.9)
+    seen = cv2.warpAffine(page, turn, (width, height), borderValue=table)
+    truth = cv2.warpAffine(truth, turn, (width, height))
+    x = (np.arange(width) - width / 2) * (1 if is_right else -1)
+    shadow = 1 - 0.5 / (1 + np.exp(-x / soft_px))  # over paper and table alike
+    ink = page_ink(photographed(seen * shadow[None, :, None], 0, noise=3))
+    is_dark = np.broadcast_to(x > 5 * soft_px, truth.shape)
+    assert ink[is_dark & (truth > 0.9)].mean() > 0.6
+    far = cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0
+    assert (ink[far] > 0.25).mean() < 0.002
+
+
 @pytest.mark.parametrize("turn_deg", [0.0, 3.0])
 @pytest.mark.parametrize("paper", [(235, 232, 225), (40, 70, 55)])
 def test_each_panel_has_its_own_polarity(write: Write, paper: tuple, turn_deg: float) -> None:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.ranks import quantile
+from inkdigits.imaging.ranks import median, quantile
 
 Pixels = NDArray[np.uint8]
 
@@ -15,6 +15,7 @@ WITHIN = 2  # inside of a panel
 _TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
 _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
+_SOFT_PX = 8  # in small: so long a soft edge is a shadow's
 _MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
 _MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
 
@@ -88,8 +89,40 @@ def surroundings(ground: Pixels) -> Pixels:
             own = (labels == label).astype(np.uint8)
             edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
             if edge.any() and is_sharp[edge].mean() > _MOSTLY:
-                outside |= own
+                outside |= cv2.subtract(own, _shaded_paper(own, is_sharp, ground))
     return np.asarray(cv2.dilate(outside, near), np.uint8)
+
+
+def _shaded_paper(own: Pixels, is_sharp: NDArray[np.bool_], ground: Pixels) -> Pixels:
+    """What of the surroundings is paper in a shadow that reaches them.
+
+    Some of its edge is soft, where the light begins; and across the rest of it is what is darker
+    still, for it lies in the same shadow.
+
+    Args:
+        own: (H, W) uint8, 1 where the surroundings may be.
+        is_sharp: (H, W), the edges of things.
+        ground: (H, W) uint8.
+
+    Returns:
+        (H, W) uint8, 1 where it is.
+    """
+    near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    shaded = np.zeros_like(own)
+    inner = own & ~is_sharp
+    num_parts, parts, stats, _ = cv2.connectedComponentsWithStats(inner, connectivity=4)
+    for index in range(1, num_parts):
+        if stats[index, cv2.CC_STAT_AREA] < _MIN_PANEL_PX**2:
+            continue
+        part = (parts == index).astype(np.uint8)
+        grown = cv2.dilate(part, near)
+        soft = (grown > own) & ~is_sharp
+        beside = cv2.dilate(grown, near, iterations=2) & own & ~grown & ~inner
+        if soft.sum() < _SOFT_PX * _EDGE_PX or not beside.any():
+            continue
+        if median(ground[part > 0]) > _SHARP * median(ground[beside > 0]):
+            shaded |= grown
+    return shaded
 
 
 def _along_border(labels: NDArray[np.int32], stats: NDArray[np.int32]) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from inkdigits.imaging.ink import page_ink
 from inkdigits.imaging.strokes import DARKEST, PALEST, STEP_PX, find_strokes, normalised
-from inkdigits.synthesis.page import trimmed
+from inkdigits.synthesis.scribe import trimmed
 
 Write = Callable[..., np.ndarray]
 

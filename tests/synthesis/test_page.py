@@ -130,7 +130,7 @@ class TestSyntheticPage:
 
     def test_varied_rules_are_thin_and_thick(self) -> None:
         def shares(varied: bool) -> list[float]:
-            """Of each page, how much of it is rules; the digits and their places are the same."""
+            """Of each page, how much of it is rules; the digits are the same."""
             found = []
             for seed in range(12):
                 page = clean_page(seed, layout="table", varied=varied)
@@ -139,6 +139,30 @@ class TestSyntheticPage:
 
         usual, varied = shares(False), shares(True)
         assert np.std(varied) > 2 * np.std(usual)
+
+    def test_varied_pages_are_turned_further(self) -> None:
+        def turned_deg(varied: bool) -> list[float]:
+            """Of each row of digits, by how much it climbs."""
+            found = []
+            for seed in range(20):
+                page = clean_page(seed, layout="boxes", photo=True, digit_px=20, varied=varied)
+                for boxes in (boxes for boxes in page.boxes if len(boxes) > 4):
+                    x, y = np.array([[b.x + b.width / 2, b.y + b.height / 2] for b in boxes]).T
+                    found.append(math.degrees(math.atan(np.polyfit(x, y, 1)[0])))
+            return found
+
+        assert max(np.abs(turned_deg(False))) < 9  # 5, and the camera stands aside
+        assert 9 < max(np.abs(turned_deg(True))) < 20
+
+    @pytest.mark.parametrize("layout", ["boxes", "table"])
+    @pytest.mark.parametrize("filled", [0.0, 0.4, 1.0])
+    def test_so_many_cells_are_filled(self, layout: Layout, filled: float) -> None:
+        def num_digits(share: float) -> int:
+            pages = (clean_page(s, layout=layout, filled=share, digit_px=20) for s in range(12))
+            return sum(len(line) for page in pages for line in page.lines)
+
+        most = 0 if filled == 0 else num_digits(1.0)
+        assert num_digits(filled) == pytest.approx(filled * most, abs=max(12, 0.1 * most))
 
     @pytest.mark.parametrize("layout", ["boxes", "table"])
     def test_cells_hold_a_digit_each(self, layout: Layout) -> None:
@@ -182,6 +206,8 @@ class TestSyntheticPage:
             synthetic_page(rng, strange=-1)
         with pytest.raises(ValueError, match=r"uneven is 0\.9"):
             synthetic_page(rng, uneven=0.9)
+        with pytest.raises(ValueError, match=r"filled is 1\.5"):
+            synthetic_page(rng, filled=1.5)
         only = pool[1] == 4
         with pytest.raises(ValueError, match="no image of"):
             synthetic_page(rng, digits=(pool[0][only], pool[1][only]))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.synthesis.strips import Strip, synthetic_strips
 
 

@@ -3,7 +3,8 @@ import pytest
 from sklearn.svm import SVC
 
 from inkdigits.synthesis import synthetic_digits
-from inkdigits.training.crops import NO_DIGIT, page_crops
+from inkdigits.synthesis.scribe import NO_DIGIT
+from inkdigits.training.crops import page_crops
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from inkdigits.imaging.strips import STRIP_HEIGHT_PX
 from inkdigits.synthesis import synthetic_digits
-from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.training.strips import Strips, composed_strips, make_strips, page_strips
 
 

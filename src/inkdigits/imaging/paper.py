@@ -89,7 +89,7 @@ def surroundings(ground: Pixels) -> Pixels:
             own = (labels == label).astype(np.uint8)
             edge = cv2.subtract(cv2.dilate(own, near), cv2.max(own, known)) > 0
             if edge.any() and is_sharp[edge].mean() > _MOSTLY:
-                outside |= cv2.subtract(own, _shaded_paper(own, is_sharp, ground))
+                outside |= own & ~_shaded_paper(own, is_sharp, ground)
     return np.asarray(cv2.dilate(outside, near), np.uint8)
 
 
@@ -115,9 +115,9 @@ def _shaded_paper(own: Pixels, is_sharp: NDArray[np.bool_], ground: Pixels) -> P
         if stats[index, cv2.CC_STAT_AREA] < _MIN_PANEL_PX**2:
             continue
         part = (parts == index).astype(np.uint8)
-        grown = cv2.dilate(part, near)
+        grown = np.asarray(cv2.dilate(part, near), np.uint8)
         soft = (grown > own) & ~is_sharp
-        beside = cv2.dilate(grown, near, iterations=2) & own & ~grown & ~inner
+        beside = np.asarray(cv2.dilate(grown, near, iterations=2), np.uint8) & own & ~grown & ~inner
         if soft.sum() < _SOFT_PX * _EDGE_PX or not beside.any():
             continue
         if median(ground[part > 0]) > _SHARP * median(ground[beside > 0]):

@@ -43,6 +43,22 @@ def normalised(missing: Ink) -> Ink | None:
     return np.asarray(np.clip(missing / np.float32(full), PALEST, DARKEST), np.float32)
 
 
+def fitting(seen: Ink, ink: Ink) -> Ink:
+    """A page from as far away as the network likes: smaller, where its strokes are wide.
+
+    Args:
+        seen: (h, w) float32, as ``normalised`` gives it.
+        ink: (h, w) float32 in [0, 1], what stands out.
+    """
+    wide_px = stroke_px(ink)
+    if wide_px <= _THICK_PX:
+        return seen
+    height, width = seen.shape
+    zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
+    size = max(1, round(width * zoom)), max(1, round(height * zoom))
+    return np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     """Leave only what was written.
 
@@ -60,7 +76,7 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
         network is sure of it.
     """
-    found = _found(missing, network)
+    found = _found(missing, ink, network)
     _, sure, _ = find_marks(found)
     most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
@@ -71,17 +87,13 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     return np.asarray(np.maximum(found, np.where(is_large[labels] & ~near, 0, ink)), np.float32)
 
 
-def _found(missing: Ink, network: Network) -> Ink:
+def _found(missing: Ink, ink: Ink, network: Network) -> Ink:
     """How surely each pixel was written, (h, w)."""
     seen = normalised(missing)
     if seen is None:
         return np.zeros(missing.shape, np.float32)
     height, width = seen.shape
-    wide_px = stroke_px(seen)
-    zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM) if wide_px > _THICK_PX else 1.0
-    if zoom < 1:
-        size = max(1, round(width * zoom)), max(1, round(height * zoom))
-        seen = np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)
+    seen = fitting(seen, ink)
     rows, columns = seen.shape
     padding = (0, -rows % STEP_PX, 0, -columns % STEP_PX)
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)

@@ -14,24 +14,19 @@ from numpy.typing import NDArray
 
 from inkdigits.reading import Box
 from inkdigits.synthesis import papers, rulings
-from inkdigits.synthesis.figures import INK_SHARE
-from inkdigits.synthesis.nondigits import KINDS
 from inkdigits.synthesis.rulings import Segment
-from inkdigits.synthesis.strokes import ink_box, paint_strokes, sample_hand, write_digit
+from inkdigits.synthesis.scribe import INKED, NO_DIGIT, Placed, Scribe, x_beside
 
 Ink = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Layout = Literal["lines", "boxes", "table"]
 
-NO_DIGIT = 10
-
 _MIN_DIGIT_PX, _MAX_DIGIT_PX = 12, 150
 _MIN_PITCH, _MAX_PITCH = 1.0, 2.4
-_MAX_UNEVEN, _ODDEST = 0.5, 0.6  # logarithms of heights: no figure is half as high, or twice
+_MAX_UNEVEN = 0.5  # deviation of the logarithm of heights
+_OPEN, _VARIED_TURN_DEG = 0.3, 15.0  # of varied pages: share whose cells lack edges; most
 _MAX_SIDE_PX = 1800  # fewer digits stand on a page where they are large
-_CANDIDATES = 6  # images that a digit is chosen from
 _FAINT = 0.1  # what is fainter is nobody's stroke
-_INKED = 0.35  # what is fainter does not count for a digit's box
 _STRANGE = {  # what words are made of beside digits, and how often
     "printed_letters": 0.35,
     "small_letters": 0.25,
@@ -65,22 +60,6 @@ class SyntheticPage:
     ink: Ink
 
 
-@dataclass(frozen=True)
-class Placed:
-    """The ink of one mark, and where its top left corner is, in pixels of the unframed page.
-
-    Attributes:
-        value: 0 to 9, or 10 for what is no digit.
-        ink: (h, w) float32, without a margin.
-        x, y: of the corner.
-    """
-
-    value: int
-    ink: Ink
-    x: int
-    y: int
-
-
 def synthetic_page(
     rng: np.random.Generator,
     *,
@@ -94,6 +73,7 @@ def synthetic_page(
     photo: bool = True,
     strange: float = 0.0,
     uneven: float = 0.0,
+    filled: float | None = None,
     varied: bool = False,
 ) -> SyntheticPage:
     """Write a page in one hand, and take a photograph of it.
@@ -117,14 +97,17 @@ def synthetic_page(
         uneven: how much higher one figure is written than another, as the deviation of the
             logarithm of their heights, 0 to 0.5: some people write small 0s and long 7s. In the
             layout lines, what is higher may also reach below the others.
-        varied: rules are of many kinds: dashed, dotted, thick, double, darker than the pen.
+        filled: share of the cells of boxes and tables that something stands in, 0 to 1; all boxes
+            and four cells in five, if None.
+        varied: rules are of many kinds: dashed, dotted, thick, double, darker than the pen; cells
+            may lack edges, and the page may be turned by up to 15 degrees.
 
     Returns:
         The page; at least one line of at least one digit, unless something strange came instead.
 
     Raises:
-        ValueError: digit_px, touching, pitch, strange or uneven is out of range, or a class of
-            digits is missing.
+        ValueError: digit_px, touching, pitch, strange, uneven or filled is out of range, or a class
+            of digits is missing.
     """
     if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
         raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
@@ -136,6 +119,8 @@ def synthetic_page(
         raise ValueError(f"strange is {strange}; give a share of 0 to 1")
     if not 0 <= uneven <= _MAX_UNEVEN:
         raise ValueError(f"uneven is {uneven}; give 0 to {_MAX_UNEVEN}")
+    if filled is not None and not 0 <= filled <= 1:
+        raise ValueError(f"filled is {filled}; give a share of 0 to 1")
     chances = rng.random(4).tolist()
     if digit_px is None:
         low, high = math.log(_MIN_DIGIT_PX), math.log(_MAX_DIGIT_PX)
@@ -152,7 +137,13 @@ def synthetic_page(
         rows = _lines(rng, scribe, digit_px, touching, pitch, strange)
         frame: list[Segment] = []
     else:
-        rows, frame = _cells(rng, scribe, digit_px, is_table=layout == "table", strange=strange)
+        if filled is None:
+            filled = 0.8 if layout == "table" else 1.0
+        rows, frame = _cells(
+            rng, scribe, digit_px, is_table=layout == "table", filled=filled, strange=strange
+        )
+        if varied and rng.random() < _OPEN:
+            frame = rulings.opened(frame, rng)
 
     # Leave a margin, so that all coordinates are those of the page from here on.
     margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(
@@ -191,7 +182,8 @@ def synthetic_page(
         rule(picture, ruled, rng, digit_px, colour=tint, opacity=weak)
     papers.draw(picture, ink, pen, rng)
 
-    view = papers.viewpoint(rng, height, width) if photo else np.eye(3)
+    turn_deg = _VARIED_TURN_DEG if varied else papers.TURN_DEG
+    view = papers.viewpoint(rng, height, width, turn_deg) if photo else np.eye(3)
     rows = [[mark for mark in row if mark.value != NO_DIGIT] for row in rows]
     rows = [row for row in rows if row]
     boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
@@ -207,85 +199,6 @@ def synthetic_page(
     )
     lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
     return SyntheticPage(pixels, lines, boxes, owners, ink)
-
-
-class Scribe:
-    """Writes digits in one hand, or takes them from images."""
-
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        pen_width: float,
-        digit_px: float,
-        digits: tuple[Pixels, NDArray[np.integer]] | None,
-        uneven: float = 0.0,
-    ) -> None:
-        self._rng, self._digit_px = rng, digit_px
-        self._hand = replace(sample_hand(rng), pen_width=pen_width, looseness=0.8)
-        self._images: Pixels | None = None
-        self._pools: list[NDArray[np.intp]] = []
-        self._heights = np.ones(10)  # of each figure, in heights of a typical digit
-        self.drop = 0.0  # what is higher than a typical digit reaches down by this share of it
-        if uneven > 0:
-            self._heights = np.exp(rng.normal(0.0, uneven, 10).clip(-_ODDEST, _ODDEST))
-            self.drop = float(rng.uniform(0.0, 0.6))
-        if digits is None:
-            return
-        images, labels = digits
-        self._pools = [np.flatnonzero(labels == value) for value in range(10)]
-        if missing := [value for value, pool in enumerate(self._pools) if not len(pool)]:
-            raise ValueError(f"digits have no image of {missing}; give some of every class")
-        if rng.random() < 0.5:
-            self._images = images
-
-    def write(self, value: int) -> Ink:
-        """The ink of one digit, without a margin: (h, w)."""
-        size_px = self._digit_px * self._rng.uniform(0.92, 1.08) * float(self._heights[value])
-        if self._images is not None:
-            # Of several people's digits, the one whose pen is most like this page's.
-            choice = self._images[self._rng.choice(self._pools[value], _CANDIDATES)]
-            off = [abs(_pen_width(image) - self._hand.pen_width) for image in choice]
-            return _enlarged(choice[int(np.argmin(off))], size_px)
-        strokes = write_digit(value, self._rng, self._hand)
-        left, top, width, height = ink_box(strokes)
-        move = np.array([1 - left * size_px, 1 - top * size_px, 0.0])
-        ink = paint_strokes(
-            [stroke * size_px + move for stroke in strokes],
-            math.ceil(height * size_px) + 2,
-            math.ceil(width * size_px) + 2,
-        )
-        return trimmed(ink)
-
-    def scrawl(self, kind: str) -> Ink:
-        """The ink of something that is no digit, of a kind of ``KINDS``, without a margin."""
-        size_px = self._digit_px * self._rng.uniform(0.6, 1.1)
-        return trimmed(KINDS[kind](self._rng, round(size_px / INK_SHARE)))
-
-
-def _pen_width(image: Pixels) -> float:
-    """About the width of the strokes, as a share of the box of 20 px: twice area by outline."""
-    is_ink = (image > 110).astype(np.uint8)
-    inner = cv2.erode(is_ink, np.ones((3, 3), np.uint8))
-    area = int(is_ink.sum())
-    return 2 * area / max(1, area - int(inner.sum())) / 20
-
-
-def _enlarged(image: Pixels, size_px: float) -> Ink:
-    """An image of 28 × 28, its box of 20 px scaled to the given size, with clear edges."""
-    scale = size_px / 20
-    side = max(4, round(28 * scale))
-    mode = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    ink = cv2.resize(image.astype(np.float32) / np.float32(255), (side, side), interpolation=mode)
-    if scale > 1.5:  # a stroke's edge is as wide as a pixel was
-        ink = cv2.GaussianBlur(ink, (0, 0), scale / 3)
-        ink = (ink - 0.42) * np.float32(min(1.5 * scale, 12)) + 0.5
-    return trimmed(np.clip(ink, 0, 1).astype(np.float32))
-
-
-def trimmed(ink: Ink) -> Ink:
-    """The ink without a margin; at least 1×1."""
-    left, top, width, height = cv2.boundingRect((ink > 0.05).astype(np.uint8))
-    return ink[top : top + max(1, height), left : left + max(1, width)]
 
 
 def _lines(
@@ -344,40 +257,20 @@ def _strange_kind(rng: np.random.Generator) -> str:
     return str(rng.choice(list(_STRANGE), p=list(_STRANGE.values())))
 
 
-def x_beside(row: list[Placed], ink: Ink, y: int, gap: float, digit_px: float) -> int:
-    """Where ink must stand for its strokes to be that far from those before it, in heights."""
-    x = row[-1].x
-    near = 0 if gap < 0 else max(1, round(0.08 * digit_px))  # rows that count as level
-    for before in row[-2:]:
-        top, bottom = max(before.y, y), min(before.y + len(before.ink), y + len(ink))
-        if bottom <= top:
-            continue
-        reach = before.x + before.ink.shape[1] - _edge(before.ink[:, ::-1], near)
-        start = _edge(ink, near)
-        overlap = reach[top - before.y : bottom - before.y] - start[top - y : bottom - y]
-        x = max(x, math.ceil(overlap.max() + gap * digit_px))
-    return x
-
-
-def _edge(ink: Ink, near: int) -> NDArray[np.float64]:
-    """The first inked column of each row, or of a row near it; far away where there is none."""
-    is_ink = ink > _INKED
-    first = np.where(is_ink.any(axis=1), is_ink.argmax(axis=1), 10_000).astype(np.float32)
-    if near:
-        kernel = np.ones((2 * near + 1, 1), np.uint8)
-        return np.asarray(cv2.erode(first[:, None], kernel)[:, 0], np.float64)
-    return first.astype(np.float64)
-
-
 def _cells(
-    rng: np.random.Generator, scribe: Scribe, digit_px: float, *, is_table: bool, strange: float
+    rng: np.random.Generator,
+    scribe: Scribe,
+    digit_px: float,
+    *,
+    is_table: bool,
+    filled: float,
+    strange: float,
 ) -> tuple[list[list[Placed]], list[Segment]]:
     """Rows of boxes apart, or a table some of whose cells are empty; and the lines of it."""
     wide, high = (rng.uniform(1.35, 1.9, 2) * digit_px).tolist()
     pitch = high if is_table else high * rng.uniform(1.2, 1.8)
     columns = int(rng.integers(2, max(3, min(12, int(_MAX_SIDE_PX / wide)) + 1)))
     num_rows = int(rng.integers(1, max(2, min(7, int(_MAX_SIDE_PX / pitch)) + 1)))
-    filled = 0.8 if is_table else 1.0
     rows: list[list[Placed]] = []
     frame: list[Segment] = []
     for k in range(num_rows):
@@ -396,14 +289,13 @@ def _cells(
             row.append(Placed(value, ink, round(x), round(y)))
         if row:
             rows.append(row)
-        frame += [(0.0, level, columns * wide, level) for level in (top, top + high)]
-        frame += [(c * wide, top, c * wide, top + high) for c in range(columns + 1)]
+        frame += rulings.of_cells(columns, top, wide, high)
     return rows, frame
 
 
 def _seen_box(digit: Placed, view: papers.Matrix) -> Box:
     """The box around a digit's ink as the camera sees it."""
-    rows, columns = np.nonzero(digit.ink > _INKED)
+    rows, columns = np.nonzero(digit.ink > INKED)
     points = np.column_stack((columns + digit.x, rows + digit.y)).astype(np.float64) + 0.5
     seen = cv2.perspectiveTransform(points[None], view)[0]
     left, top = np.floor(seen.min(axis=0) - 0.5).astype(int).tolist()

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 Ink = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+TURN_DEG = 5.0  # no page is turned further, unless it is asked for
+
 _Kind = TypeVar("_Kind", np.int32, np.float32)
 
 
@@ -186,11 +188,17 @@ def _shade(rng: np.random.Generator, rows: int, columns: int) -> Ink:
     return soft.astype(np.float32) / np.float32(255)
 
 
-def viewpoint(rng: np.random.Generator, height_px: int, width_px: int) -> Matrix:
-    """Turn a page by a few degrees and look at it slightly from the side: a (3, 3) homography."""
+def viewpoint(
+    rng: np.random.Generator, height_px: int, width_px: int, most_deg: float = TURN_DEG
+) -> Matrix:
+    """Turn a page by so many degrees at most and look at it slightly from the side.
+
+    Returns:
+        A (3, 3) homography.
+    """
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64) * (width_px, height_px)
     middle = np.array([width_px, height_px]) / 2
-    angle = math.radians(min(max(-5.0, rng.normal(0.0, 1.6)), 5.0))
+    angle = math.radians(min(max(-most_deg, rng.normal(0.0, 0.32 * most_deg)), most_deg))
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     shrink = 1 / (abs(math.cos(angle)) + abs(math.sin(angle)))  # nothing leaves the picture
     seen = (corners - middle) @ turn * shrink + middle

@@ -29,6 +29,31 @@ def of_paper(
     return rules
 
 
+def of_cells(columns: int, top: float, wide: float, high: float) -> list[Segment]:
+    """The edges of a row of cells, whose left edge is at 0."""
+    levels = top, top + high
+    walls = (column * wide for column in range(columns + 1))
+    return [(0.0, level, columns * wide, level) for level in levels] + [
+        (x, levels[0], x, levels[1]) for x in walls
+    ]
+
+
+def opened(cells: Sequence[Segment], rng: np.random.Generator) -> list[Segment]:
+    """Cells of which not all edges are printed: combs, underlines, rows or columns alone."""
+    floors = [(a, b, c, d) for a, b, c, d in cells if b == d]
+    walls = [(a, b, c, d) for a, b, c, d in cells if a == c]
+    kind = rng.integers(4)
+    if kind == 0:  # a comb: short walls that stand on a floor
+        share = rng.uniform(0.15, 0.6)
+        return floors[1::2] + [(a, d - share * (d - b), c, d) for a, b, c, d in walls]
+    if kind == 1:  # a line to write each digit on
+        high, wide = walls[0][3] - walls[0][1], walls[1][0] - walls[0][0]
+        gap = rng.uniform(0.1, 0.3) * wide
+        feet = [(a, b) for a, b, *_ in walls if a > 0]
+        return [(x - wide + gap, y + high, x - gap, y + high) for x, y in feet]
+    return floors if kind == 2 else walls
+
+
 def print_plainly(
     picture: papers.Picture,
     rules: Sequence[Segment],
@@ -60,9 +85,7 @@ def print_variously(
     usual = math.exp(rng.uniform(math.log(0.01), math.log(0.12))) * digit_px
     thick = usual * rng.uniform(1.5, 3.0)
     every = int(rng.integers(2, 7)) if rng.random() < 0.3 else 0  # which of them are thicker
-    dash, gap = (0.0, 0.0)
-    if rng.random() < 0.25:
-        dash, gap = (rng.uniform(0.02, 0.5, 2) * digit_px + 1).tolist()
+    dash, gap = _dashes(rng, digit_px) if rng.random() < 0.25 else (0.0, 0.0)
     apart = rng.uniform(2, 4) * usual + 2 if rng.random() < 0.1 else 0.0  # double lines
     bend = rng.normal(0.0, 0.004) if rng.random() < 0.3 else 0.0
     for index, (x0, y0, x1, y1) in enumerate(rules):
@@ -87,6 +110,14 @@ def print_variously(
         shade = rng.uniform(0.0, 0.6)
         colour = (shade, shade, shade)
     _print(picture, mask, rng, colour, opacity)
+
+
+def _dashes(rng: np.random.Generator, digit_px: float) -> tuple[float, float]:
+    """How long dashes are, and the gaps between them: no dash is as long as a 1 is high."""
+    if rng.random() < 0.7:
+        dash = rng.uniform(0.02, 0.35) * digit_px + 1
+        return dash, rng.uniform(0.3, 2.0) * dash + 1
+    return rng.uniform(1.6, 4.0) * digit_px, rng.uniform(0.05, 0.4) * digit_px + 1
 
 
 def _print(

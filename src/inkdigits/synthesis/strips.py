@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.synthesis.nondigits import KINDS
-from inkdigits.synthesis.page import NO_DIGIT, Placed, Scribe, trimmed, x_beside
+from inkdigits.synthesis.scribe import NO_DIGIT, Placed, Scribe, trimmed, x_beside
 
 Ink = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from inkdigits.imaging.atoms import Segment
 from inkdigits.imaging.ink import page_ink
 from inkdigits.imaging.segment import Finding, find_atoms
-from inkdigits.synthesis.page import NO_DIGIT, synthetic_page
+from inkdigits.synthesis.page import synthetic_page
+from inkdigits.synthesis.scribe import NO_DIGIT
 
 _SMALLEST_PX, _LARGEST_PX = 9.0, 72.0  # of the digits; larger ones are seen no better
 _NEAR_PX = 12.0  # smaller ones are written at this size, and seen from farther away

@@ -29,7 +29,7 @@ from inkdigits.models.lines import (
     frame_accuracy,
 )
 from inkdigits.strings import BLANK, greedy, log_probability, log_softmax
-from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import made_of, save_curves
 from inkdigits.training.fit import continued

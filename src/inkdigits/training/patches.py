@@ -1,8 +1,8 @@
 """What a stroke finder learns from: pieces of pages, and all that was written there.
 
 Pages of every kind that is drawn, as the light that is missing from the paper, which is what the
-reader shows; thick strokes too, though it shows those from afar. Of some, the digits have few
-pixels; some are no pages at all.
+reader shows, and from as far away as it does. Of some, the digits have few pixels; of others, a
+part is seen; and some are no pages at all.
 """
 
 import multiprocessing
@@ -18,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.strokes import DARKEST, PALEST, normalised
+from inkdigits.imaging.strokes import DARKEST, PALEST, fitting, normalised
 from inkdigits.synthesis.page import SyntheticPage, synthetic_page
 from inkdigits.synthesis.scenes import synthetic_scene
 
 PATCH_PX = 160
 
-_SMALLEST_PX, _NEAR_PX, _LARGEST_PX = 8.0, 14.0, 80.0  # of digits; larger ones are seen from afar
+_SMALLEST_PX, _NEAR_PX, _LARGEST_PX = 8.0, 14.0, 110.0  # of digits
 _SCENES = 0.08  # share of the pictures in which nothing is written
+_CUT_OFF, _MOST_CUT = 0.3, 0.3  # share of the pages whose edges are not seen; so much of a side
 _MOST = 8  # patches of one page
 _ON_INK = 0.75  # of the patches lie around something written
 _CHUNK = 400  # patches of one seed, made by one process
@@ -116,7 +117,7 @@ def _endless(
             ink = np.zeros((height, width), np.float32)
         else:
             page = _page(rng, digits)
-            picture, ink = page.picture, page.ink
+            picture, ink = _cropped(page, rng)
         missing = _missing(picture)
         if missing is not None:
             yield from _cut_out(missing, _fitted(ink, missing.shape), rng)
@@ -124,11 +125,11 @@ def _endless(
 
 def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]]) -> SyntheticPage:
     digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
-    chances = rng.random(6)
+    chances = rng.random(7)
     page = synthetic_page(
         rng,
         digits=digits,
-        layout=rng.choice(["lines", "boxes", "table"], p=[0.5, 0.2, 0.3]),
+        layout=rng.choice(["lines", "boxes", "table"], p=[0.45, 0.27, 0.28]),
         digit_px=max(digit_px, _NEAR_PX),
         touching=0.3 if chances[0] < 0.5 else None,
         pitch=float(rng.uniform(1.1, 1.5)) if chances[1] < 0.3 else None,
@@ -136,7 +137,8 @@ def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]])
         photo=bool(chances[3] < 0.85),
         strange=0.4 if chances[4] < 0.25 else 0.0,
         uneven=float(rng.uniform(0, 0.25)) if chances[5] < 0.5 else 0.0,
-        varied=bool(rng.random() < 0.6),
+        filled=float(rng.random()) if chances[6] < 0.4 else None,
+        varied=bool(rng.random() < 0.65),
     )
     if digit_px >= _NEAR_PX:
         return page
@@ -147,12 +149,27 @@ def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]])
     return replace(page, picture=np.asarray(picture, np.uint8))
 
 
+def _cropped(page: SyntheticPage, rng: np.random.Generator) -> tuple[_Pixels, NDArray[np.float32]]:
+    """Its picture and ink, of some pages a part: the edge goes through boxes and strokes."""
+    shape = page.picture.shape[:2]
+    ink = _fitted(page.ink, shape)
+    if rng.random() >= _CUT_OFF:
+        return page.picture, ink
+    start, end = (rng.uniform(0, _MOST_CUT, 2) * shape for _ in range(2))
+    rows, columns = (
+        slice(round(low), side - round(high))
+        for low, high, side in zip(start, end, shape, strict=True)
+    )
+    return np.ascontiguousarray(page.picture[rows, columns]), ink[rows, columns]
+
+
 def _missing(picture: _Pixels) -> NDArray[np.float32] | None:
     """What stands out from the paper of a picture; None where nothing does."""
     seen: list[NDArray[np.float32] | None] = []
 
     def look(missing: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
-        seen.append(normalised(missing))
+        full = normalised(missing)
+        seen.append(None if full is None else fitting(full, ink))
         return ink
 
     page_ink(picture, look)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inkdigits.imaging.atoms import LineAtoms
 from inkdigits.imaging.segment import Finding
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
-from inkdigits.synthesis.page import NO_DIGIT
+from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
 from inkdigits.training.crops import taken_apart
 

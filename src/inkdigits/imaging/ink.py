@@ -22,8 +22,8 @@ _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
-_REACHES_PX, _MAX_REACH_PX = (6, 25), 100  # OpenCV's median takes no larger windows
-_ENOUGH = 0.1  # of what stands out at any width
+_WIDTHS_PX = 3, 5, 7, 9, 13, 19, 27, 39, 55, 79, 111  # in so small a picture
+_LEAST_CONTRAST, _DOUBT = 6.0, 0.09  # of 255: what is seen; what on the whole picture is little
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
@@ -216,28 +216,32 @@ def _grey(picture: Pixels) -> Pixels:
 
 
 def _is_light_on_dark(page: Pixels) -> bool:
-    """Whether what stands out from its surroundings is mostly lighter than they are.
+    """Whether the strokes of a page are lighter than what they are on.
 
-    Strokes stand out clearly from surroundings a little wider than they are, a shadow or a rim
-    only from wide ones; so the width at which the picture is least in doubt decides.
+    Strokes are thinner than the paper between them. So of all widths below which things stand out
+    as lighter or as darker, narrow ones count for more, and those at which it is mostly one of
+    both: a sheet on a dark table is light, too, and has far more contrast, but is wide.
     """
-    small = _grey(_shrunk(page, _POLARITY_AREA_PX))
-    widest = min(max(1, max(small.shape) // 4), _MAX_REACH_PX)
-    votes = []
-    for reach in sorted({min(reach, widest) for reach in (*_REACHES_PX, widest)}):
-        padded = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-        around = cv2.medianBlur(padded, 2 * reach + 1)[reach:-reach, reach:-reach]
-        above = small.astype(np.float32) - around
-        noise = _NOISE_MARGIN * _spread(above)
-        lighter = float(np.maximum(above - noise, 0).sum())
-        darker = float(np.maximum(-above - noise, 0).sum())
-        votes.append((lighter, darker))
-    most = max(lighter + darker for lighter, darker in votes)
-    clear = [vote for vote in votes if sum(vote) >= _ENOUGH * most > 0]
-    if not clear:
-        return False
-    lighter, darker = max(clear, key=lambda vote: abs(vote[0] - vote[1]) / sum(vote))
-    return lighter > darker
+    small = cv2.medianBlur(_grey(_shrunk(page, _POLARITY_AREA_PX)), 3)
+    noise, most, is_light = _LEAST_CONTRAST, 0.0, False
+    for width in _WIDTHS_PX:
+        square = np.ones((width, width), np.uint8)
+        darker = cv2.subtract(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small)
+        lighter = cv2.subtract(small, cv2.morphologyEx(small, cv2.MORPH_OPEN, square))
+        if width in _WIDTHS_PX[:2]:  # here, what is usual is noise
+            noise = max(noise, *(_usual(found) for found in (lighter, darker)))
+        light, dark = (
+            float(np.maximum(found - np.float32(noise), 0).mean()) for found in (lighter, darker)
+        )
+        clarity = abs(light - dark) / (light + dark + _DOUBT) / width**0.5
+        if clarity > most:
+            most, is_light = clarity, light > dark
+    return is_light
+
+
+def _usual(found: NDArray[Any]) -> float:
+    """What most of a picture does not exceed by chance."""
+    return float(median(found)) + _NOISE_MARGIN * _spread(found.astype(np.float32))
 
 
 def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:

@@ -250,6 +250,26 @@ def test_a_shadow_does_not_settle_polarity(write: Write, is_light: bool) -> None
     assert ink[truth > 0.9].mean() > 0.6
 
 
+@pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize(
+    ("paper", "table", "pen"),
+    [(200, 40, 60), (200, 110, 150), (150, 230, 60), (120, 40, 70), (90, 200, 40)],
+)
+@pytest.mark.parametrize("pen_px", [2, 6])
+def test_a_sheet_on_a_table_does_not_settle_polarity(
+    write: Write, paper: int, table: int, pen: int, pen_px: int, is_light: bool
+) -> None:
+    truth = np.pad(write(["4071", "2358"], height_px=40, pen_px=pen_px), 20)
+    page = np.pad(paper - (paper - pen) * truth, 150, constant_values=table)[..., None]
+    truth = np.pad(truth, 150)
+    picture = photographed(np.repeat(page, 3, axis=2), 0, noise=3)
+    ink = page_ink(255 - picture if is_light else picture)
+    assert ink[truth > 0.9].mean() > 0.5
+    sheet = np.pad(np.ones([side - 340 for side in truth.shape]), 170)
+    far = (sheet > 0) & (cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0)
+    assert (ink[far] > 0.25).mean() < 0.005
+
+
 def photographed(picture: np.ndarray, seed: int, noise: float = 5) -> np.ndarray:
     """A picture of (H, W, 3), a little out of focus, with a sensor's noise, as JPEG."""
     grain = np.random.default_rng(seed).normal(0, noise, picture.shape)

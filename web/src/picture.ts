@@ -23,6 +23,8 @@ const MIN_CONTRAST = 0.06;
 const FULL_CONTRAST = 0.9;
 const THUMBNAIL_PX = 40;
 const SAMPLE = 40_000;
+const WIDTHS_PX = [3, 5, 9, 15, 27, 49];
+const [LEAST_CONTRAST, DOUBT] = [2 / 255, 0.09 / 255];
 
 /** RGBA, as a canvas gives it. */
 export interface Picture {
@@ -80,24 +82,55 @@ function limited(picture: Ink, area_px: number): Ink {
 
 const inverted = (grey: Ink): Ink => ({ ...grey, data: grey.data.map((value) => 1 - value) });
 
-/** Whether what stands out from its surroundings is mostly lighter than they are. */
+/** Whether strokes are lighter than what they are on: as `_is_light_on_dark` in Python. */
 function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
   if (isSingle) {
     const ground = median(borderOf(grey));
     const reach = [Math.min(...sampled(grey.data)), Math.max(...sampled(grey.data))] as const;
     return ground - reach[0] <= reach[1] - ground;
   }
-  const small = limited(grey, PAPER_AREA_PX);
-  const around = blurred(small, Math.max(3, Math.round(Math.max(small.width, small.height) / 12)));
-  const apart = small.data.map((value, at) => value - around.data[at]!);
-  const noise = NOISE_MARGIN * spread(apart);
-  let lighter = 0;
-  let darker = 0;
-  for (const value of apart) {
-    lighter += Math.max(value - noise, 0);
-    darker += Math.max(-value - noise, 0);
-  }
-  return lighter > darker;
+  const small = withoutSpecks(limited(grey, PAPER_AREA_PX));
+  let noise = LEAST_CONTRAST;
+  let most = 0;
+  let isLight = false;
+  WIDTHS_PX.forEach((width_px, index) => {
+    const reach = width_px >> 1;
+    const closed = extreme(extreme(small, reach, Math.max), reach, Math.min).data;
+    const opened = extreme(extreme(small, reach, Math.min), reach, Math.max).data;
+    const darker = small.data.map((value, at) => closed[at]! - value);
+    const lighter = small.data.map((value, at) => value - opened[at]!);
+    if (index < 2) noise = Math.max(noise, usual(darker), usual(lighter));
+    const [dark, light] = [meanAbove(darker, noise), meanAbove(lighter, noise)];
+    const clarity = Math.abs(light - dark) / (light + dark + DOUBT) / Math.sqrt(width_px);
+    if (clarity > most) [most, isLight] = [clarity, light > dark];
+  });
+  return isLight;
+}
+
+/** What most of a picture does not exceed by chance. */
+const usual = (values: Float32Array): number =>
+  median(sampled(values)) + NOISE_MARGIN * spread(values);
+
+function meanAbove(values: Float32Array, limit: number): number {
+  let sum = 0;
+  for (const value of values) sum += Math.max(value - limit, 0);
+  return sum / values.length;
+}
+
+/** The median of 3×3 pixels around each. */
+function withoutSpecks({ width, height, data }: Ink): Ink {
+  const result = plane(width, height);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const around: number[] = [];
+      for (const dy of [-1, 0, 1])
+        for (const dx of [-1, 0, 1]) {
+          const row = Math.min(Math.max(y + dy, 0), height - 1);
+          around.push(data[row * width + Math.min(Math.max(x + dx, 0), width - 1)]!);
+        }
+      result.data[y * width + x] = around.sort((one, other) => one - other)[4]!;
+    }
+  return result;
 }
 
 function borderOf({ width, height, data }: Plane): number[] {
@@ -123,16 +156,14 @@ function extreme(picture: Ink, reach: number, pick: (one: number, other: number)
     const result = plane(width, height);
     // Doubling: the extreme of 2ⁿ neighbours is that of two overlapping runs of 2ⁿ⁻¹.
     const span = 2 * reach + 1;
+    const run = new Float32Array(width + 2 * reach);
     for (let y = 0; y < height; y++) {
-      let run = Float32Array.from({ length: width + 2 * reach }, (_, x) => {
-        const at = Math.min(Math.max(x - reach, 0), width - 1);
-        return data[y * width + at]!;
-      });
-      let length = 1;
-      while (length < span) {
+      for (let x = 0; x < run.length; x++) {
+        run[x] = data[y * width + Math.min(Math.max(x - reach, 0), width - 1)]!;
+      }
+      for (let length = 1; length < span;) {
         const step = Math.min(length, span - length);
-        const last = run.length - step;
-        run = Float32Array.from({ length: last }, (_, x) => pick(run[x]!, run[x + step]!));
+        for (let x = 0; x + step < run.length; x++) run[x] = pick(run[x]!, run[x + step]!);
         length += step;
       }
       result.data.set(run.subarray(0, width), y * width);

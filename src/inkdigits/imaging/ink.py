@@ -22,8 +22,8 @@ _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
-_WIDTHS_PX = 3, 5, 7, 9, 13, 19, 27, 39, 55, 79, 111  # in so small a picture
-_LEAST_CONTRAST, _DOUBT = 6.0, 0.09  # of 255: what is seen; what on the whole picture is little
+_WIDTHS_PX = 3, 5, 9, 15, 27, 49  # in so small a picture
+_LEAST_CONTRAST, _DOUBT = 2.0, 0.09  # of 255: what is seen; what on the whole picture is little
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
@@ -64,7 +64,13 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         whole = _scaled(panel, ink.shape)
         x, y, width, height = cv2.boundingRect((whole > 0).astype(np.uint8))
         place = np.s_[y : y + height, x : x + width]
-        written = _paper_ink(255 - dark[place], whole[place] != WITHIN, find)
+        own, is_outside = dark[place], whole[place] != WITHIN
+        if is_outside.all():  # it is as thin as a stroke
+            continue
+        alone = _grey(own).copy()
+        alone[is_outside] = median(alone[~is_outside])
+        own = 255 - own if _is_light_on_dark(alone) else own  # a label, or a sheet on light wood
+        written = _paper_ink(own, is_outside, find)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
             ink[place] += written

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { inkOf } from "../src/picture.ts";
+
+const SIDE_PX = 240;
+
+/** Bars of 4 px on a sheet, on a table: grey of each, 0 to 255. */
+function photo(bar: number, sheet: number, table: number) {
+  const data = new Uint8ClampedArray(SIDE_PX * SIDE_PX * 4).fill(255);
+  const isBar: boolean[] = [];
+  for (let y = 0; y < SIDE_PX; y++)
+    for (let x = 0; x < SIDE_PX; x++) {
+      const isSheet = x >= 60 && x < 180 && y >= 50 && y < 190;
+      isBar.push(isSheet && y >= 90 && y < 120 && x >= 80 && x < 120 && (x - 80) % 20 < 4);
+      const noise = ((x * 7919 + y * 104_729) % 7) - 3;
+      const grey = (isBar.at(-1) ? bar : isSheet ? sheet : table) + noise;
+      data.fill(grey, 4 * isBar.length - 4, 4 * isBar.length - 1);
+    }
+  return { picture: { width: SIDE_PX, height: SIDE_PX, data }, isBar };
+}
+
+describe("ink of a sheet on a table", () => {
+  it.each([
+    ["dark on light, dark table", 60, 210, 40],
+    ["dark on light, light table", 60, 180, 230],
+    ["pencil, dark table", 110, 200, 60],
+    ["light on dark, light table", 220, 50, 200],
+    ["light on dark, dark table", 220, 90, 30],
+  ])("%s: the bars are ink and the sheet is not", (_, bar, sheet, table) => {
+    const { picture, isBar } = photo(bar, sheet, table);
+    const { data } = inkOf(picture, false, SIDE_PX * SIDE_PX);
+    const bars = data.filter((_, at) => isBar[at]!);
+    const around = data.filter((_, at) => {
+      const [x, y] = [at % SIDE_PX, Math.floor(at / SIDE_PX)];
+      return !isBar[at]! && x >= 70 && x < 170 && y >= 60 && y < 180;
+    });
+    const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(mean(bars)).toBeGreaterThan(0.6);
+    expect(mean(around)).toBeLessThan(0.05);
+  });
+});

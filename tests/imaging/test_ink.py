@@ -270,6 +270,19 @@ def test_a_sheet_on_a_table_does_not_settle_polarity(
     assert (ink[far] > 0.25).mean() < 0.005
 
 
+@pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize("bold", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("height_px", [40, 150])
+def test_holes_and_corners_of_bold_strokes_do_not_settle_polarity(
+    write: Write, height_px: int, bold: float, is_light: bool
+) -> None:
+    for seed in range(4):
+        truth = write(["406", "98"], height_px=height_px, pen_px=bold * height_px, seed=seed)
+        page = on_paper(truth, 255, pen=0)
+        ink = page_ink(255 - page if is_light else page)
+        assert mean_difference(ink, truth) < 0.03
+
+
 def photographed(picture: np.ndarray, seed: int, noise: float = 5) -> np.ndarray:
     """A picture of (H, W, 3), a little out of focus, with a sensor's noise, as JPEG."""
     grain = np.random.default_rng(seed).normal(0, noise, picture.shape)

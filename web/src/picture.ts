@@ -24,7 +24,7 @@ const FULL_CONTRAST = 0.9;
 const THUMBNAIL_PX = 40;
 const SAMPLE = 40_000;
 const WIDTHS_PX = [3, 5, 9, 15, 27, 49];
-const [LEAST_CONTRAST, DOUBT] = [2 / 255, 0.09 / 255];
+const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.08];
 
 /** RGBA, as a canvas gives it. */
 export interface Picture {
@@ -90,18 +90,24 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
     return ground - reach[0] <= reach[1] - ground;
   }
   const small = withoutSpecks(limited(grey, PAPER_AREA_PX));
-  let noise = LEAST_CONTRAST;
-  let most = 0;
-  let isLight = false;
-  WIDTHS_PX.forEach((width_px, index) => {
+  const found = WIDTHS_PX.map((width_px) => {
     const reach = width_px >> 1;
     const closed = extreme(extreme(small, reach, Math.max), reach, Math.min).data;
     const opened = extreme(extreme(small, reach, Math.min), reach, Math.max).data;
-    const darker = small.data.map((value, at) => closed[at]! - value);
-    const lighter = small.data.map((value, at) => value - opened[at]!);
-    if (index < 2) noise = Math.max(noise, usual(darker), usual(lighter));
-    const [dark, light] = [meanAbove(darker, noise), meanAbove(lighter, noise)];
-    const clarity = Math.abs(light - dark) / (light + dark + DOUBT) / Math.sqrt(width_px);
+    return [
+      small.data.map((value, at) => value - opened[at]!),
+      small.data.map((value, at) => closed[at]! - value),
+    ] as const;
+  });
+  const noise = Math.max(LEAST_CONTRAST, ...found.slice(0, 2).flat().map(usual));
+  const votes = found.map(
+    ([lighter, darker]) => [meanAbove(lighter, noise), meanAbove(darker, noise)] as const,
+  );
+  const doubt = DOUBT + DOUBT_SHARE * Math.max(...votes.map(([light, dark]) => light + dark));
+  let most = 0;
+  let isLight = false;
+  votes.forEach(([light, dark], index) => {
+    const clarity = Math.abs(light - dark) / (light + dark + doubt) / WIDTHS_PX[index]!;
     if (clarity > most) [most, isLight] = [clarity, light > dark];
   });
   return isLight;

@@ -23,7 +23,8 @@ _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
 _WIDTHS_PX = 3, 5, 9, 15, 27, 49  # in so small a picture
-_LEAST_CONTRAST, _DOUBT = 2.0, 0.09  # of 255: what is seen; what on the whole picture is little
+_LEAST_CONTRAST, _DOUBT = 2, 0.02  # of 255: what is seen; what is little, on the whole picture
+_DOUBT_SHARE = 0.08  # so little of the most is corners and holes of wide strokes
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
@@ -229,20 +230,21 @@ def _is_light_on_dark(page: Pixels) -> bool:
     both: a sheet on a dark table is light, too, and has far more contrast, but is wide.
     """
     small = cv2.medianBlur(_grey(_shrunk(page, _POLARITY_AREA_PX)), 3)
-    noise, most, is_light = _LEAST_CONTRAST, 0.0, False
+    found = []  # at each width, what is lighter and what is darker than what is around it
     for width in _WIDTHS_PX:
         square = np.ones((width, width), np.uint8)
-        darker = cv2.subtract(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small)
         lighter = cv2.subtract(small, cv2.morphologyEx(small, cv2.MORPH_OPEN, square))
-        if width in _WIDTHS_PX[:2]:  # here, what is usual is noise
-            noise = max(noise, *(_usual(found) for found in (lighter, darker)))
-        light, dark = (
-            float(np.maximum(found - np.float32(noise), 0).mean()) for found in (lighter, darker)
-        )
-        clarity = abs(light - dark) / (light + dark + _DOUBT) / width**0.5
-        if clarity > most:
-            most, is_light = clarity, light > dark
-    return is_light
+        darker = cv2.subtract(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small)
+        found.append((lighter, darker))
+    # What is usual at narrow widths is noise.
+    noise = np.float32(max(_usual(values) for both in found[:2] for values in both))
+    noise = np.maximum(noise, _LEAST_CONTRAST)
+    votes = np.array([[np.maximum(v - noise, 0).mean() for v in both] for both in found])
+    lighter, darker = votes.T
+    doubt = _DOUBT + _DOUBT_SHARE * (lighter + darker).max()
+    clarity = np.abs(lighter - darker) / (lighter + darker + doubt) / _WIDTHS_PX
+    best = int(clarity.argmax())
+    return bool(lighter[best] > darker[best])
 
 
 def _usual(found: NDArray[Any]) -> float:

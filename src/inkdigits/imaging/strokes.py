@@ -62,9 +62,9 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
 def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     """Leave only what was written.
 
-    A mark no larger than a digit stays as it is: a 1 that stands alone looks like a piece of a
-    dashed ruling. What is larger, such as a table with all that touches it, is kept where the
-    network found a stroke.
+    A mark no larger than a digit is kept as it is where the network found a stroke in it, and
+    else left out whole. What is larger, such as a table with all that touches it, is kept where
+    there is a stroke.
 
     Args:
         missing: (h, w) float32, the share of the paper's light that each pixel lacks.
@@ -81,10 +81,12 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    is_large = sides > most_px
-    is_large[0] = False  # the paper
-    near = cv2.dilate((found > _LIKELY).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.asarray(np.maximum(found, np.where(is_large[labels] & ~near, 0, ink)), np.float32)
+    is_stroke = found > _LIKELY
+    near = cv2.dilate(is_stroke.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    is_kept = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
+    is_kept[0] = True  # the paper, whatever it is as dark as
+    is_left_out = np.where((sides > most_px)[labels] & (labels > 0), ~near, ~is_kept[labels])
+    return np.asarray(np.maximum(found, np.where(is_left_out, 0, ink)), np.float32)
 
 
 def _found(missing: Ink, ink: Ink, network: Network) -> Ink:

@@ -82,11 +82,15 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     is_stroke = found > _LIKELY
-    near = cv2.dilate(is_stroke.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    is_kept = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
-    is_kept[0] = True  # the paper, whatever it is as dark as
-    is_left_out = np.where((sides > most_px)[labels] & (labels > 0), ~near, ~is_kept[labels])
-    return np.asarray(np.maximum(found, np.where(is_left_out, 0, ink)), np.float32)
+    near = _widened(is_stroke)
+    is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
+    is_kept = (labels > 0) & np.where((sides > most_px)[labels], near, is_written[labels])
+    is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
+    return np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
+
+
+def _widened(truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(cv2.dilate(truths.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
 def _found(missing: Ink, ink: Ink, network: Network) -> Ink:

@@ -1,4 +1,4 @@
-"""Pages whose truth is known: touching digits, rulings, shadow and words, drawn by inkdigits.
+"""Pages whose truth is known: touching digits, rulings, shadow, words, tables, drawn by inkdigits.
 
     python benchmarks/synthetic_pages.py --pages 500 --record
 
@@ -19,14 +19,17 @@ from inkdigits.data import load
 from inkdigits.data.splits import split_validation
 from inkdigits.evaluation.pages import PageMetrics, measure_page, total
 from inkdigits.reader import Reader
-from inkdigits.synthesis.page import synthetic_page
+from inkdigits.synthesis.page import SyntheticPage, synthetic_page
+from inkdigits.synthesis.photos import photographed
 
+HARD_LIGHT = "sheets on tables, hard light"
 KINDS: dict[str, dict[str, Any]] = {
     "touching, ruled, shadow": {"touching": 0.3, "ruling": True, "shadow": True},
     "whatever comes": {},
     "uneven figures": {"uneven": 0.2},
     "among words": {"strange": 0.4},
     "rows that touch": {"layout": "lines", "pitch": 1.2},
+    HARD_LIGHT: {"touching": 0.0, "photo": False, "shadow": False},
 }
 
 
@@ -70,12 +73,21 @@ def read(kind: str, num_pages: int, seed: int) -> dict[str, PageMetrics]:
     rng = np.random.default_rng(seed)
     scores: dict[str, list[PageMetrics]] = {way: [] for way in readers}
     for _ in range(num_pages):
-        page = synthetic_page(rng, digits=(unseen.images, unseen.labels), **KINDS[kind])
+        page = draw(kind, rng, (unseen.images, unseen.labels))
         for way, reader in readers.items():
             found = reader.read(page.picture)
             said = [[(digit.value, digit.status) for digit in line.digits] for line in found.lines]
             scores[way].append(measure_page(page.lines, said))
     return {way: total(of_pages) for way, of_pages in scores.items()}
+
+
+def draw(kind: str, rng: np.random.Generator, digits: tuple[Any, Any]) -> SyntheticPage:
+    """Draw the next page of a kind."""
+    if kind != HARD_LIGHT:
+        return synthetic_page(rng, digits=digits, **KINDS[kind])
+    digit_px = float(np.exp(rng.uniform(np.log(22), np.log(70))))
+    page = synthetic_page(rng, digits=digits, digit_px=digit_px, **KINDS[kind])
+    return photographed(page, rng)
 
 
 if __name__ == "__main__":

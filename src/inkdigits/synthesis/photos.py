@@ -1,0 +1,151 @@
+"""Photographs as people take them: a sheet on a table of any kind, in hard light.
+
+``synthetic_page`` knows paper that fills the picture. Here it lies on wood, on cloth or on a
+plain table, lighter or darker than itself, under shadows with edges, a lamp or a flash.
+"""
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.reading import Box
+from inkdigits.synthesis import papers
+from inkdigits.synthesis.page import SyntheticPage
+from inkdigits.synthesis.scenes import synthetic_scene
+
+Picture = NDArray[np.float32]
+
+_ON_TABLE = 0.7  # of the sheets; the others fill the picture
+_WIDEST_MARGIN, _CUT_OFF = 0.5, 0.05  # shares of the sheet's side: of table; of what is not seen
+_TURN_DEG, _ASIDE = 4.0, 0.012  # deviations: of the turn; of each corner, as a share of the side
+
+
+def photographed(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
+    """Lay a page on a table, and take a picture of it in hard light.
+
+    Args:
+        page: as ``synthetic_page`` draws it with ``photo=False, shadow=False``.
+        rng: source of randomness.
+
+    Returns:
+        The page in the picture; digits near its edge may be cut off a little.
+    """
+    if rng.random() < _ON_TABLE:
+        page = _on_table(page, rng)
+    picture = page.picture.astype(np.float32) / np.float32(255)
+    picture *= _hard_light(rng, *picture.shape[:2])[..., None]
+    if rng.random() < 0.25:  # haze, or a weak camera
+        picture = picture * np.float32(0.5) + np.float32(0.25 + rng.uniform(-0.1, 0.2))
+    picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.3)))
+    noise = rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0, 0.03))
+    pixels = np.clip((picture + noise) * 255 + 0.5, 0, 255).astype(np.uint8)
+    quality = int(rng.integers(40, 95))
+    _, kept = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
+    opened = np.asarray(cv2.imdecode(kept, cv2.IMREAD_COLOR), np.uint8)
+    return replace(page, picture=np.ascontiguousarray(opened[..., ::-1]))
+
+
+def _on_table(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
+    height, width = page.picture.shape[:2]
+    shares = rng.uniform(-_CUT_OFF, _WIDEST_MARGIN, 4).clip(0)
+    top, bottom = np.rint(shares[:2] * height).astype(int).tolist()
+    left, right = np.rint(shares[2:] * width).astype(int).tolist()
+    around = ((top, bottom), (left, right))
+    owners, ink = np.pad(page.owners, around), np.pad(page.ink, around)
+    sheet = np.pad(np.ones((height, width), np.float32), around)
+    picture = np.pad(page.picture, (*around, (0, 0)), mode="edge")
+
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (width, height) + (left, top)
+    angle = math.radians(rng.normal(0.0, _TURN_DEG))
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    seen = (corners - corners.mean(axis=0)) @ turn * 0.93 + corners.mean(axis=0)
+    seen += rng.normal(0.0, _ASIDE, (4, 2)) * (width, height)
+    view = np.asarray(
+        cv2.getPerspectiveTransform(corners.astype(np.float32), seen.astype(np.float32)), np.float64
+    )
+    is_sheet = papers.seen(sheet, view)[..., None]
+    table = _table(rng, *sheet.shape)
+    if rng.random() < 0.5:  # the sheet's own shadow
+        shadow = cv2.GaussianBlur(np.roll(is_sheet[..., 0], (6, 6), (0, 1)), (0, 0), 8)
+        table *= 1 - np.float32(0.4) * shadow[..., None]
+    size = sheet.shape[::-1]
+    laid = cv2.warpPerspective(picture, view, size, borderMode=cv2.BORDER_REPLICATE) / 255.0
+    whole = np.clip((table * (1 - is_sheet) + laid * is_sheet) * 255, 0, 255).astype(np.uint8)
+    return SyntheticPage(
+        whole,
+        page.lines,
+        tuple(tuple(_seen_box(box, (left, top), view) for box in row) for row in page.boxes),
+        papers.seen(owners, view),
+        papers.seen(ink, view),
+    )
+
+
+def _seen_box(box: Box, moved: tuple[int, int], view: papers.Matrix) -> Box:
+    """Around the corners of a box that was moved, as the camera sees them."""
+    x, y = box.x + moved[0], box.y + moved[1]
+    corners = np.array([(x, y), (x + box.width, y), (x, y + box.height)], np.float64)
+    corners = np.vstack([corners, corners[1] + corners[2] - corners[0]])
+    seen = cv2.perspectiveTransform(corners[None], view)[0]
+    left, top = np.floor(seen.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(seen.max(axis=0)).astype(int).tolist()
+    return Box(left, top, right - left, bottom - top)
+
+
+def _table(rng: np.random.Generator, height_px: int, width_px: int) -> Picture:
+    """Plain, of wood, or any scene in which nothing is written: (H, W, 3)."""
+    kind = rng.random()
+    if kind < 0.35:
+        return synthetic_scene(rng, height_px, width_px).astype(np.float32) / np.float32(255)
+    colour = rng.uniform(0.1, 0.95) * np.array([1, rng.uniform(0.75, 1.05), rng.uniform(0.5, 1.1)])
+    table = np.full((height_px, width_px, 3), colour, np.float32)
+    if kind < 0.65:
+        coarse = rng.standard_normal((max(2, height_px // 3), 6)).astype(np.float32)
+        grain = cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+        table *= 1 + np.float32(0.12) * grain[..., None]
+    return table
+
+
+def _hard_light(rng: np.random.Generator, height_px: int, width_px: int) -> Picture:
+    """How light each place is, (H, W): from one side, with shadows of things, or with a flash."""
+    y, x = np.mgrid[-0.5 : 0.5 : height_px * 1j, -0.5 : 0.5 : width_px * 1j].astype(np.float32)
+    light = np.ones((height_px, width_px), np.float32)
+    if rng.random() < 0.6:
+        angle = rng.uniform(0, 2 * math.pi)
+        across = np.clip(0.5 + x * math.cos(angle) + y * math.sin(angle), 0, 1)
+        light *= 1 - np.float32(rng.uniform(0.2, 0.75)) * across
+    side = max(height_px, width_px)
+    for _ in range(int(rng.integers(0, 3))):
+        shadow = _shadow(rng, x, y)
+        soft = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(0.003, 0.03) * side)
+        light *= 1 - np.float32(rng.uniform(0.2, 0.65) / 255) * soft
+    if rng.random() < 0.2:
+        at = rng.uniform(-0.4, 0.4, 2)
+        near = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / rng.uniform(0.01, 0.08))
+        light += np.float32(rng.uniform(0.2, 0.8)) * near
+    return light * np.float32(rng.uniform(0.5, 1.1))
+
+
+def _shadow(rng: np.random.Generator, x: Picture, y: Picture) -> NDArray[np.uint8]:
+    """The outline of one: a straight edge, a blot, or bars such as fingers and window frames."""
+    height, width = x.shape
+    side, mask = max(height, width), np.zeros((height, width), np.uint8)
+    kind = rng.random()
+    if kind < 0.4:
+        angle = rng.uniform(0, 2 * math.pi)
+        beyond = x * math.cos(angle) + y * math.sin(angle) > rng.uniform(-0.3, 0.3)
+        return np.asarray(beyond.astype(np.uint8) * 255, np.uint8)
+    if kind < 0.75:
+        angles = np.linspace(0, 2 * math.pi, 7)[:-1]
+        reach = side * rng.uniform(0.1, 0.5, 6)
+        outline = rng.random(2) * (width, height) + reach[:, None] * np.column_stack(
+            [np.cos(angles), np.sin(angles)]
+        )
+        cv2.fillPoly(mask, [outline.astype(np.int32)], 255)
+        return mask
+    for _ in range(int(rng.integers(2, 5))):
+        start, end = (rng.random((2, 2)) * (width, height)).astype(int).tolist()
+        cv2.line(mask, start, end, 255, max(2, int(rng.uniform(0.02, 0.12) * side)))
+    return mask

@@ -10,6 +10,7 @@ import pytest
 
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
+from inkdigits.synthesis import synthetic_digits
 
 Write = Callable[..., np.ndarray]
 BOTH = pytest.mark.parametrize("make_ink", [page_ink, digit_ink])
@@ -281,6 +282,15 @@ def test_holes_and_corners_of_bold_strokes_do_not_settle_polarity(
         page = on_paper(truth, 255, pen=0)
         ink = page_ink(255 - page if is_light else page)
         assert mean_difference(ink, truth) < 0.03
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+def test_one_digit_alone_settles_polarity_however_bold(is_light: bool) -> None:
+    for image in synthetic_digits(400, seed=3)[0]:  # five of them have holes that nearly win
+        truth = cv2.resize(image, (280, 280), interpolation=cv2.INTER_CUBIC)
+        ink = page_ink(truth if is_light else 255 - truth)
+        assert ink[truth > 200].mean() > 0.5
+        assert ink[truth < 10].mean() < 0.02
 
 
 def photographed(picture: np.ndarray, seed: int, noise: float = 5) -> np.ndarray:

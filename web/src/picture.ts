@@ -24,7 +24,7 @@ const FULL_CONTRAST = 0.9;
 const THUMBNAIL_PX = 40;
 const SAMPLE = 40_000;
 const WIDTHS_PX = [3, 5, 9, 15, 27, 49];
-const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.08];
+const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.4];
 
 /** RGBA, as a canvas gives it. */
 export interface Picture {
@@ -107,7 +107,7 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
   let most = 0;
   let isLight = false;
   votes.forEach(([light, dark], index) => {
-    const clarity = Math.abs(light - dark) / (light + dark + doubt) / WIDTHS_PX[index]!;
+    const clarity = Math.abs(light - dark) / (light + dark + doubt) / WIDTHS_PX[index]! ** 1.5;
     if (clarity > most) [most, isLight] = [clarity, light > dark];
   });
   return isLight;

@@ -24,7 +24,7 @@ _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
 _WIDTHS_PX = 3, 5, 9, 15, 27, 49  # in so small a picture
 _LEAST_CONTRAST, _DOUBT = 2, 0.02  # of 255: what is seen; what is little, on the whole picture
-_DOUBT_SHARE = 0.08  # so little of the most is corners and holes of wide strokes
+_DOUBT_SHARE = 0.4  # of the most at any width: less is the corners and holes of wide strokes
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
@@ -68,8 +68,8 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         own, is_outside = dark[place], whole[place] != WITHIN
         if is_outside.all():  # it is as thin as a stroke
             continue
-        alone = _grey(own).copy()
-        alone[is_outside] = median(alone[~is_outside])
+        alone = _grey(own)
+        alone = np.where(is_outside, np.uint8(median(alone[~is_outside])), alone)
         own = 255 - own if _is_light_on_dark(alone) else own  # a label, or a sheet on light wood
         written = _paper_ink(own, is_outside, find)
         if written.any():  # else it is a stroke
@@ -227,7 +227,8 @@ def _is_light_on_dark(page: Pixels) -> bool:
 
     Strokes are thinner than the paper between them. So of all widths below which things stand out
     as lighter or as darker, narrow ones count for more, and those at which it is mostly one of
-    both: a sheet on a dark table is light, too, and has far more contrast, but is wide.
+    both: a sheet on a dark table is light, too, and has far more contrast, but is wide. What is
+    little beside the most at any width counts for less: bold strokes have narrow holes.
     """
     small = cv2.medianBlur(_grey(_shrunk(page, _POLARITY_AREA_PX)), 3)
     found = []  # at each width, what is lighter and what is darker than what is around it
@@ -242,7 +243,7 @@ def _is_light_on_dark(page: Pixels) -> bool:
     votes = np.array([[np.maximum(v - noise, 0).mean() for v in both] for both in found])
     lighter, darker = votes.T
     doubt = _DOUBT + _DOUBT_SHARE * (lighter + darker).max()
-    clarity = np.abs(lighter - darker) / (lighter + darker + doubt) / _WIDTHS_PX
+    clarity = np.abs(lighter - darker) / (lighter + darker + doubt) / np.power(_WIDTHS_PX, 1.5)
     best = int(clarity.argmax())
     return bool(lighter[best] > darker[best])
 

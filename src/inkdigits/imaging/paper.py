@@ -15,7 +15,7 @@ WITHIN = 2  # inside of a panel
 _TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
 _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
-_SOFT_PX = 8  # in small: so long a soft edge is a shadow's
+_SOFT_AREA_PX = 40  # in small, where an edge is two pixels wide: so much is a shadow's
 _MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
 _MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
 
@@ -68,8 +68,8 @@ def panels(ground: Pixels) -> list[Pixels]:
 def surroundings(ground: Pixels) -> Pixels:
     """Find what lies beside the paper: a table, a scanner's lid.
 
-    It is darker than the paper, comes in from the picture's border, and ends sharply, as no
-    shadow does.
+    It is darker than the paper, comes in from the picture's border, and ends sharply, as few
+    shadows do.
 
     Args:
         ground: (H, W) uint8, as ``without_strokes`` gives it.
@@ -118,7 +118,7 @@ def _shaded_paper(own: Pixels, is_sharp: NDArray[np.bool_], ground: Pixels) -> P
         grown = np.asarray(cv2.dilate(part, near), np.uint8)
         soft = (grown > own) & ~is_sharp
         beside = np.asarray(cv2.dilate(grown, near, iterations=2), np.uint8) & own & ~grown & ~inner
-        if soft.sum() < _SOFT_PX * _EDGE_PX or not beside.any():
+        if soft.sum() < _SOFT_AREA_PX or not beside.any():
             continue
         if median(ground[part > 0]) > _SHARP * median(ground[beside > 0]):
             shaded |= grown

@@ -20,7 +20,8 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
-_FAINTEST, _LIKELY = 0.04, 0.2  # what is less sure than that is paper; more, and it is a stroke
+_LIKELY = 0.2  # what is less sure than that is no stroke
+_CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 
@@ -81,9 +82,10 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    is_stroke = found > _LIKELY
+    is_stroke = found > 0
     near = _widened(is_stroke)
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
+    is_written |= len(sides) > _CROWD
     is_kept = (labels > 0) & np.where((sides > most_px)[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     return np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
@@ -107,7 +109,7 @@ def _found(missing: Ink, ink: Ink, network: Network) -> Ink:
     if found.shape != missing.shape:
         size = width, height
         found = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    return np.where(found < _FAINTEST, np.float32(0), found)
+    return np.where(found < _LIKELY, np.float32(0), found)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

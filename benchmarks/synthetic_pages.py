@@ -1,4 +1,4 @@
-"""Pages whose truth is known: touching digits, rulings, shadow, words, tables, drawn by inkdigits.
+"""Pages whose truth is known: touching digits, rulings, shadow, words, desks, drawn by inkdigits.
 
     python benchmarks/synthetic_pages.py --pages 500 --record
 

@@ -113,8 +113,10 @@ class TestFindStrokes:
         ink[40:90, 200:205] = 0.9  # a 1, of which it sees little
         truth = ink.copy()
         truth[50:, 200:205] = 0
-        ink[40:90, 250:255] = 1  # a wall, of which it sees hardly anything
-        found = find_strokes(ink, ink, lambda seen: _logits(truth, seen.shape))
+        ink[40:90, 250:255] = 1  # a wall, of which it is hardly sure
+        said = _logits(truth, (160, 320))
+        said[40:90, 250:255] = -1.7  # 0.15
+        found = find_strokes(ink, ink, lambda seen: said)
         assert (found[40:90, 200:205] >= 0.9).all()
         assert not found[:, 240:].any()
 

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -97,10 +96,10 @@ def synthetic_page(
         uneven: how much higher one figure is written than another, as the deviation of the
             logarithm of their heights, 0 to 0.5: some people write small 0s and long 7s. In the
             layout lines, what is higher may also reach below the others.
-        filled: share of the cells of boxes and tables that something stands in, 0 to 1; all boxes
-            and four cells in five, if None.
+        filled: share of the cells of boxes and tables that something stands in, 0 to 1, at least
+            one of a page; all boxes, and four in five cells of a table, if None.
         varied: rules are of many kinds: dashed, dotted, thick, double, darker than the pen; cells
-            may lack edges, and the page may be turned by up to 15 degrees.
+            may lack edges, and a photographed page may be turned by up to 15 degrees.
 
     Returns:
         The page; at least one line of at least one digit, unless something strange came instead.
@@ -297,7 +296,4 @@ def _seen_box(digit: Placed, view: papers.Matrix) -> Box:
     """The box around a digit's ink as the camera sees it."""
     rows, columns = np.nonzero(digit.ink > INKED)
     points = np.column_stack((columns + digit.x, rows + digit.y)).astype(np.float64) + 0.5
-    seen = cv2.perspectiveTransform(points[None], view)[0]
-    left, top = np.floor(seen.min(axis=0) - 0.5).astype(int).tolist()
-    right, bottom = np.ceil(seen.max(axis=0) + 0.5).astype(int).tolist()
-    return Box(left, top, right - left, bottom - top)
+    return papers.seen_box(points, view, margin_px=0.5)  # from the middles of pixels to their ends

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.reading import Box
+
 Picture = NDArray[np.float32]
 Ink = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -200,7 +202,7 @@ def viewpoint(
     middle = np.array([width_px, height_px]) / 2
     angle = math.radians(min(max(-most_deg, rng.normal(0.0, 0.32 * most_deg)), most_deg))
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    shrink = 1 / (abs(math.cos(angle)) + abs(math.sin(angle)))  # nothing leaves the picture
+    shrink = 1 / (abs(math.cos(angle)) + abs(math.sin(angle)))  # little leaves the picture
     seen = (corners - middle) @ turn * shrink + middle
     seen += (middle - corners) * rng.uniform(0.0, 0.05, (4, 2))
     return np.asarray(
@@ -241,6 +243,14 @@ def seen(layer: NDArray[_Kind], view: Matrix) -> NDArray[_Kind]:
     return moved.astype(layer.dtype)
 
 
+def seen_box(points: Matrix, view: Matrix, margin_px: float = 0.0) -> Box:
+    """The box around points (n, 2) of a page, x and y in pixels, as they are seen."""
+    seen = cv2.perspectiveTransform(points[None], view)[0]
+    left, top = np.floor(seen.min(axis=0) - margin_px).astype(int).tolist()
+    right, bottom = np.ceil(seen.max(axis=0) + margin_px).astype(int).tolist()
+    return Box(left, top, right - left, bottom - top)
+
+
 def photograph(picture: Picture, digit_px: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Take a picture with a small camera: a little out of focus, noisy, kept as JPEG."""
     blur_px = rng.uniform(0.0, min(0.03 * digit_px, 2.0))
@@ -250,7 +260,11 @@ def photograph(picture: Picture, digit_px: float, rng: np.random.Generator) -> N
     noise *= np.float32(rng.uniform(0.0, 0.02))
     noise += picture
     pixels = np.clip(noise * 255 + 0.5, 0, 255).astype(np.uint8)
-    quality = int(rng.integers(55, 96))
+    return as_jpeg(pixels, int(rng.integers(55, 96)))
+
+
+def as_jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """What is left of a picture (H, W, 3) RGB that was kept as JPEG, at a quality of 1 to 100."""
     _, kept = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
     opened = cv2.imdecode(kept, cv2.IMREAD_COLOR)
     return np.ascontiguousarray(np.asarray(opened, np.uint8)[..., ::-1])

@@ -16,10 +16,8 @@ from inkdigits.synthesis import papers
 from inkdigits.synthesis.page import SyntheticPage
 from inkdigits.synthesis.scenes import synthetic_scene
 
-Picture = NDArray[np.float32]
-
 _ON_TABLE = 0.7  # of the sheets; the others fill the picture
-_WIDEST_MARGIN, _CUT_OFF = 0.5, 0.05  # shares of the sheet's side: of table; of what is not seen
+_WIDEST_MARGIN, _NO_MARGIN = 0.5, 0.05  # of table, as a share of the sheet's side; less is none
 _TURN_DEG, _ASIDE = 4.0, 0.012  # deviations: of the turn; of each corner, as a share of the side
 
 
@@ -31,7 +29,7 @@ def photographed(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage
         rng: source of randomness.
 
     Returns:
-        The page in the picture; digits near its edge may be cut off a little.
+        The page in the picture.
     """
     if rng.random() < _ON_TABLE:
         page = _on_table(page, rng)
@@ -42,15 +40,12 @@ def photographed(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage
     picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.3)))
     noise = rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0, 0.03))
     pixels = np.clip((picture + noise) * 255 + 0.5, 0, 255).astype(np.uint8)
-    quality = int(rng.integers(40, 95))
-    _, kept = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
-    opened = np.asarray(cv2.imdecode(kept, cv2.IMREAD_COLOR), np.uint8)
-    return replace(page, picture=np.ascontiguousarray(opened[..., ::-1]))
+    return replace(page, picture=papers.as_jpeg(pixels, int(rng.integers(40, 95))))
 
 
 def _on_table(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
     height, width = page.picture.shape[:2]
-    shares = rng.uniform(-_CUT_OFF, _WIDEST_MARGIN, 4).clip(0)
+    shares = rng.uniform(-_NO_MARGIN, _WIDEST_MARGIN, 4).clip(0)
     top, bottom = np.rint(shares[:2] * height).astype(int).tolist()
     left, right = np.rint(shares[2:] * width).astype(int).tolist()
     around = ((top, bottom), (left, right))
@@ -67,7 +62,7 @@ def _on_table(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
         cv2.getPerspectiveTransform(corners.astype(np.float32), seen.astype(np.float32)), np.float64
     )
     is_sheet = papers.seen(sheet, view)[..., None]
-    table = _table(rng, *sheet.shape)
+    table = _desk(rng, *sheet.shape)
     if rng.random() < 0.5:  # the sheet's own shadow
         shadow = cv2.GaussianBlur(np.roll(is_sheet[..., 0], (6, 6), (0, 1)), (0, 0), 8)
         table *= 1 - np.float32(0.4) * shadow[..., None]
@@ -77,24 +72,21 @@ def _on_table(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
     return SyntheticPage(
         whole,
         page.lines,
-        tuple(tuple(_seen_box(box, (left, top), view) for box in row) for row in page.boxes),
+        tuple(
+            tuple(papers.seen_box(np.add(_corners(box), (left, top)), view) for box in row)
+            for row in page.boxes
+        ),
         papers.seen(owners, view),
         papers.seen(ink, view),
     )
 
 
-def _seen_box(box: Box, moved: tuple[int, int], view: papers.Matrix) -> Box:
-    """Around the corners of a box that was moved, as the camera sees them."""
-    x, y = box.x + moved[0], box.y + moved[1]
-    corners = np.array([(x, y), (x + box.width, y), (x, y + box.height)], np.float64)
-    corners = np.vstack([corners, corners[1] + corners[2] - corners[0]])
-    seen = cv2.perspectiveTransform(corners[None], view)[0]
-    left, top = np.floor(seen.min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(seen.max(axis=0)).astype(int).tolist()
-    return Box(left, top, right - left, bottom - top)
+def _corners(box: Box) -> NDArray[np.float64]:
+    x, y = np.array([box.x, box.right]), np.array([box.y, box.bottom])
+    return np.column_stack([np.tile(x, 2), np.repeat(y, 2)]).astype(np.float64)
 
 
-def _table(rng: np.random.Generator, height_px: int, width_px: int) -> Picture:
+def _desk(rng: np.random.Generator, height_px: int, width_px: int) -> papers.Picture:
     """Plain, of wood, or any scene in which nothing is written: (H, W, 3)."""
     kind = rng.random()
     if kind < 0.35:
@@ -108,7 +100,7 @@ def _table(rng: np.random.Generator, height_px: int, width_px: int) -> Picture:
     return table
 
 
-def _hard_light(rng: np.random.Generator, height_px: int, width_px: int) -> Picture:
+def _hard_light(rng: np.random.Generator, height_px: int, width_px: int) -> papers.Picture:
     """How light each place is, (H, W): from one side, with shadows of things, or with a flash."""
     y, x = np.mgrid[-0.5 : 0.5 : height_px * 1j, -0.5 : 0.5 : width_px * 1j].astype(np.float32)
     light = np.ones((height_px, width_px), np.float32)
@@ -128,7 +120,7 @@ def _hard_light(rng: np.random.Generator, height_px: int, width_px: int) -> Pict
     return light * np.float32(rng.uniform(0.5, 1.1))
 
 
-def _shadow(rng: np.random.Generator, x: Picture, y: Picture) -> NDArray[np.uint8]:
+def _shadow(rng: np.random.Generator, x: papers.Picture, y: papers.Picture) -> NDArray[np.uint8]:
     """The outline of one: a straight edge, a blot, or bars such as fingers and window frames."""
     height, width = x.shape
     side, mask = max(height, width), np.zeros((height, width), np.uint8)

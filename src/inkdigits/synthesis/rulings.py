@@ -30,7 +30,14 @@ def of_paper(
 
 
 def of_cells(columns: int, top: float, wide: float, high: float) -> list[Segment]:
-    """The edges of a row of cells, whose left edge is at 0."""
+    """The edges of a row of cells, the left one at 0: its upper and its lower edge, then its walls.
+
+    Args:
+        columns: how many cells.
+        top: of the row, in pixels.
+        wide: of a cell.
+        high: of a cell.
+    """
     levels = top, top + high
     walls = (column * wide for column in range(columns + 1))
     return [(0.0, level, columns * wide, level) for level in levels] + [
@@ -39,9 +46,14 @@ def of_cells(columns: int, top: float, wide: float, high: float) -> list[Segment
 
 
 def opened(cells: Sequence[Segment], rng: np.random.Generator) -> list[Segment]:
-    """Cells of which not all edges are printed: combs, underlines, rows or columns alone."""
-    floors = [(a, b, c, d) for a, b, c, d in cells if b == d]
-    walls = [(a, b, c, d) for a, b, c, d in cells if a == c]
+    """Cells of which not all edges are printed: combs, underlines, rows or columns alone.
+
+    Args:
+        cells: the edges of one or more rows of at least two cells, as ``of_cells`` gives them.
+        rng: source of randomness.
+    """
+    floors = [edge for edge in cells if edge[1] == edge[3]]
+    walls = [edge for edge in cells if edge[0] == edge[2]]
     kind = rng.integers(4)
     if kind == 0:  # a comb: short walls that stand on a floor
         share = rng.uniform(0.15, 0.6)

@@ -77,6 +77,24 @@ class TestFindStrokes:
         assert seen_px[0] < ink.size / 10
         assert ((found > 0.5) == (ink > 0.5)).mean() > 0.98
 
+    def test_a_small_page_of_thin_strokes_is_seen_larger_and_comes_back_where_it_was(
+        self, write: Write
+    ) -> None:
+        digit = trimmed(write(["3"], height_px=30, pen_px=2))
+        sides = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            sides.append(max(seen.shape))
+            return whatever_is_dark(seen)
+
+        for side_px in (200, 600):
+            ink = np.zeros((90, side_px), np.float32)
+            ink[30 : 30 + digit.shape[0], 90 : 90 + digit.shape[1]] = digit
+            found = find_strokes(ink, ink, network)
+            assert found.shape == ink.shape
+            assert ((found > 0.5) == (ink > 0.5)).mean() > 0.99
+        assert sides == [320, 608]
+
     def test_any_logits_are_probabilities(self) -> None:
         missing, empty = np.zeros((32, 32), np.float32), np.zeros((32, 32), np.float32)
         missing[8:12] = 0.5
@@ -95,7 +113,7 @@ class TestFindStrokes:
 
     def test_of_what_is_larger_than_a_digit_only_what_was_written_stays(self, write: Write) -> None:
         digit = trimmed(write(["5"], height_px=50, pen_px=4))
-        ink = np.zeros((160, 300), np.float32)
+        ink = np.zeros((160, 450), np.float32)
         ink[40 : 40 + digit.shape[0], 30 : 30 + digit.shape[1]] = digit
         ink[20:24] = ink[120:124] = 0.8  # rulings, and one that crosses
         ink[20:124, 28:31] = 0.8
@@ -108,13 +126,13 @@ class TestFindStrokes:
 
     def test_a_small_mark_is_kept_whole_or_not_at_all(self, write: Write) -> None:
         digit = trimmed(write(["5"], height_px=50, pen_px=4))
-        ink = np.zeros((160, 300), np.float32)
+        ink = np.zeros((160, 450), np.float32)
         ink[40 : 40 + digit.shape[0], 30 : 30 + digit.shape[1]] = digit
         ink[40:90, 200:205] = 0.9  # a 1, of which it sees little
         truth = ink.copy()
         truth[50:, 200:205] = 0
         ink[40:90, 250:255] = 1  # a wall, of which it is hardly sure
-        said = _logits(truth, (160, 320))
+        said = _logits(truth, (160, 480))
         said[40:90, 250:255] = -1.7  # 0.15
         found = find_strokes(ink, ink, lambda seen: said)
         assert (found[40:90, 200:205] >= 0.9).all()

@@ -20,6 +20,7 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
+_THIN_PX, _SMALL_PX, _NEARER = 3.0, 420, 1.6  # no wider, on no larger a page: so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
@@ -47,17 +48,22 @@ def normalised(missing: Ink) -> Ink | None:
 def fitting(seen: Ink, ink: Ink) -> Ink:
     """A page from as far away as the network likes: smaller, where its strokes are wide.
 
+    A small page of thin strokes is seen larger; a large one would take too long.
+
     Args:
         seen: (h, w) float32, as ``normalised`` gives it.
         ink: (h, w) float32 in [0, 1], what stands out.
     """
     wide_px = stroke_px(ink)
-    if wide_px <= _THICK_PX:
-        return seen
     height, width = seen.shape
-    zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
+    if wide_px > _THICK_PX:
+        zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
+    elif wide_px <= _THIN_PX and max(height, width) <= _SMALL_PX:
+        zoom = _NEARER
+    else:
+        return seen
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
-    return np.asarray(cv2.resize(seen, size, interpolation=cv2.INTER_AREA), np.float32)
+    return _resized(seen, size)
 
 
 def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
@@ -107,9 +113,14 @@ def _found(missing: Ink, ink: Ink, network: Network) -> Ink:
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)
     found = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
     if found.shape != missing.shape:
-        size = width, height
-        found = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        found = _resized(found, (width, height))
     return np.where(found < _LIKELY, np.float32(0), found)
+
+
+def _resized(picture: Ink, size: tuple[int, int]) -> Ink:
+    is_smaller = size[0] < picture.shape[1]
+    way = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.float32)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

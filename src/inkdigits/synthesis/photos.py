@@ -18,6 +18,7 @@ from inkdigits.synthesis.scenes import synthetic_scene
 
 _ON_TABLE = 0.7  # of the sheets; the others fill the picture
 _WIDEST_MARGIN, _NO_MARGIN = 0.5, 0.05  # of table, as a share of the sheet's side; less is none
+_SHADOW_PX = 6  # so far aside falls a sheet's shadow
 _TURN_DEG, _ASIDE = 4.0, 0.012  # deviations: of the turn; of each corner, as a share of the side
 
 
@@ -64,7 +65,9 @@ def _on_table(page: SyntheticPage, rng: np.random.Generator) -> SyntheticPage:
     is_sheet = papers.seen(sheet, view)[..., None]
     table = _desk(rng, *sheet.shape)
     if rng.random() < 0.5:  # the sheet's own shadow
-        shadow = cv2.GaussianBlur(np.roll(is_sheet[..., 0], (6, 6), (0, 1)), (0, 0), 8)
+        aside = np.zeros_like(sheet)
+        aside[_SHADOW_PX:, _SHADOW_PX:] = is_sheet[:-_SHADOW_PX, :-_SHADOW_PX, 0]
+        shadow = cv2.GaussianBlur(aside, (0, 0), 8)
         table *= 1 - np.float32(0.4) * shadow[..., None]
     size = sheet.shape[::-1]
     laid = cv2.warpPerspective(picture, view, size, borderMode=cv2.BORDER_REPLICATE) / 255.0

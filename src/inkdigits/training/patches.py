@@ -1,8 +1,8 @@
 """What a stroke finder learns from: pieces of pages, and all that was written there.
 
-Pages of every kind that is drawn, as the light that is missing from the paper, which is what the
-reader shows, and from as far away as it does. Of some, the digits have few pixels; of others, a
-part is seen; and some are no pages at all.
+Pages of every kind that is drawn, some of them on tables and in hard light, as the light that is
+missing from the paper, which is what the reader shows, and from as far away as it does. Of some,
+the digits have few pixels; of others, a part is seen; and some are no pages at all.
 """
 
 import multiprocessing
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from inkdigits.imaging.ink import page_ink
 from inkdigits.imaging.strokes import DARKEST, PALEST, fitting, normalised
 from inkdigits.synthesis.page import SyntheticPage, synthetic_page
+from inkdigits.synthesis.photos import photographed
 from inkdigits.synthesis.scenes import synthetic_scene
 
 PATCH_PX = 160
 
 _SMALLEST_PX, _NEAR_PX, _LARGEST_PX = 8.0, 14.0, 110.0  # of digits
 _SCENES = 0.08  # share of the pictures in which nothing is written
+_HARD_LIGHT = 0.25  # share of the pages that lie on tables, or in hard light
 _CUT_OFF, _MOST_CUT = 0.3, 0.3  # share of the pages whose edges are not seen; so much of a side
 _MOST = 8  # patches of one page
 _ON_INK = 0.75  # of the patches lie around something written
@@ -126,6 +128,7 @@ def _endless(
 def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]]) -> SyntheticPage:
     digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
     chances = rng.random(7)
+    is_in_hard_light = rng.random() < _HARD_LIGHT
     page = synthetic_page(
         rng,
         digits=digits,
@@ -134,12 +137,15 @@ def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]])
         touching=0.3 if chances[0] < 0.5 else None,
         pitch=float(rng.uniform(1.1, 1.5)) if chances[1] < 0.3 else None,
         ruling=bool(chances[2] < 0.6),
-        photo=bool(chances[3] < 0.85),
+        photo=bool(chances[3] < 0.85) and not is_in_hard_light,
+        shadow=False if is_in_hard_light else None,
         strange=0.4 if chances[4] < 0.25 else 0.0,
         uneven=float(rng.uniform(0, 0.25)) if chances[5] < 0.5 else 0.0,
         filled=float(rng.random()) if chances[6] < 0.4 else None,
         varied=bool(rng.random() < 0.65),
     )
+    if is_in_hard_light:
+        page = photographed(page, rng)
     if digit_px >= _NEAR_PX:
         return page
     height, width = page.ink.shape

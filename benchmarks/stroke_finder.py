@@ -11,6 +11,7 @@ What it is worth for reading is measured by synthetic_pages.py and pages.py.
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,7 @@ def main() -> None:
                 rng, digits=(unseen.images, unseen.labels), digit_px=30.0, varied=True, **options
             )
             started = time.perf_counter()
-            with_it = page_ink(
-                page.picture, lambda missing, ink: find_strokes(missing, ink, network)
-            )
+            with_it = page_ink(page.picture, partial(find_strokes, network))
             seconds += time.perf_counter() - started
             without_it = without_rules(page_ink(page.picture))
             for way, ink in (("with it", without_rules(with_it)), ("without it", without_it)):

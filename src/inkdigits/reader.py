@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,7 @@ class Reader:
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not self.bundle.has_strokes:
             return page_ink(picture)
-        return page_ink(
-            picture, lambda missing, ink: find_strokes(missing, ink, self.bundle.run_page)
-        )
+        return page_ink(picture, partial(find_strokes, self.bundle.run_page))
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

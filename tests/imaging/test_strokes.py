@@ -18,6 +18,17 @@ def whatever_is_dark(seen: np.ndarray) -> np.ndarray:
     return np.where(seen > 0.5, 9.0, -9.0).astype(np.float32)
 
 
+def paper_alone(missing: np.ndarray) -> np.ndarray:
+    return np.zeros(missing.shape, bool)
+
+
+def found_by(
+    missing: np.ndarray, ink: np.ndarray, network: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """The strokes of a picture that is nothing but paper."""
+    return find_strokes(network, missing, ink, paper_alone(missing))
+
+
 def nothing(seen: np.ndarray) -> np.ndarray:
     return np.full(seen.shape, -9.0, np.float32)
 
@@ -26,20 +37,30 @@ class TestNormalised:
     @pytest.mark.parametrize("strength", [0.1, 0.4, 0.9])
     def test_pencil_and_pen_look_alike(self, write: Write, strength: float) -> None:
         ink = write(["4"], height_px=60, pen_px=5)
-        seen = normalised(ink * np.float32(strength))
+        seen = normalised(ink * np.float32(strength), paper_alone(ink))
         assert seen is not None
-        np.testing.assert_allclose(seen, normalised(ink), atol=0.02)
+        np.testing.assert_allclose(seen, normalised(ink, paper_alone(ink)), atol=0.02)
 
     def test_within_its_limits(self) -> None:
         missing = np.random.default_rng(0).normal(0, 2, (50, 60)).astype(np.float32)
-        seen = normalised(missing)
+        seen = normalised(missing, paper_alone(missing))
         assert seen is not None
         assert seen.dtype == np.float32
         assert seen.min() == np.float32(PALEST)
         assert seen.max() == np.float32(DARKEST)
 
+    def test_what_lies_beside_the_paper_does_not_make_the_strokes_pale(self, write: Write) -> None:
+        ink = write(["4"], height_px=60, pen_px=5) * np.float32(0.2)
+        beside = np.zeros(ink.shape, bool)
+        beside[:10] = True
+        seen = normalised(np.where(beside, np.float32(0.9), ink), beside)
+        assert seen is not None
+        np.testing.assert_allclose(seen[20:], normalised(ink, paper_alone(ink))[20:], atol=0.02)
+        assert (seen[:10] == 1).all()
+
     def test_paper_alone_is_nothing(self) -> None:
-        assert normalised(np.full((40, 40), 0.01, np.float32)) is None
+        missing = np.full((40, 40), 0.01, np.float32)
+        assert normalised(missing, paper_alone(missing)) is None
 
 
 class TestFindStrokes:
@@ -55,7 +76,7 @@ class TestFindStrokes:
 
         missing = np.zeros(shape, np.float32)
         missing[: min(shape[0] // 2 + 1, 6), : shape[1] // 2 + 1] = 0.5
-        ink = find_strokes(missing, missing, network)
+        ink = found_by(missing, missing, network)
         assert ink.shape == shape
         assert ink.dtype == np.float32
         assert len(sides) == 1
@@ -73,7 +94,7 @@ class TestFindStrokes:
             seen_px.append(seen.size)
             return whatever_is_dark(seen)
 
-        found = find_strokes(ink, ink, network)
+        found = found_by(ink, ink, network)
         assert seen_px[0] < ink.size / 10
         assert ((found > 0.5) == (ink > 0.5)).mean() > 0.98
 
@@ -90,7 +111,7 @@ class TestFindStrokes:
         for side_px in (200, 600):
             ink = np.zeros((90, side_px), np.float32)
             ink[30 : 30 + digit.shape[0], 90 : 90 + digit.shape[1]] = digit
-            found = find_strokes(ink, ink, network)
+            found = found_by(ink, ink, network)
             assert found.shape == ink.shape
             assert ((found > 0.5) == (ink > 0.5)).mean() > 0.99
         assert sides == [320, 608]
@@ -99,9 +120,7 @@ class TestFindStrokes:
         missing, empty = np.zeros((32, 32), np.float32), np.zeros((32, 32), np.float32)
         missing[8:12] = 0.5
         for logit, share in ((-1e4, 0), (0, 0.5), (1e4, 1)):
-            found = find_strokes(
-                missing, empty, lambda seen, logit=logit: np.full_like(seen, logit)
-            )
+            found = found_by(missing, empty, lambda seen, logit=logit: np.full_like(seen, logit))
             assert found == pytest.approx(share)
 
     def test_on_empty_paper_nobody_is_asked(self) -> None:
@@ -109,7 +128,7 @@ class TestFindStrokes:
             raise AssertionError("there is nothing to see")
 
         empty = np.zeros((50, 50), np.float32)
-        assert not find_strokes(empty, empty, network).any()
+        assert not found_by(empty, empty, network).any()
 
     def test_of_what_is_larger_than_a_digit_only_what_was_written_stays(self, write: Write) -> None:
         digit = trimmed(write(["5"], height_px=50, pen_px=4))
@@ -119,7 +138,7 @@ class TestFindStrokes:
         ink[20:124, 28:31] = 0.8
         truth = np.zeros(ink.shape, np.float32)
         truth[40:110, 31:90] = ink[40:110, 31:90]
-        found = find_strokes(ink, ink, lambda seen: _logits(truth, seen.shape))
+        found = found_by(ink, ink, lambda seen: _logits(truth, seen.shape))
         away = cv2.dilate((truth > 0.2).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
         assert not found[away].any()
         assert np.abs(found - truth)[~away].mean() < 0.05
@@ -134,7 +153,7 @@ class TestFindStrokes:
         ink[40:90, 250:255] = 1  # a wall, of which it is hardly sure
         said = _logits(truth, (160, 480))
         said[40:90, 250:255] = -1.7  # 0.15
-        found = find_strokes(ink, ink, lambda seen: said)
+        found = found_by(ink, ink, lambda seen: said)
         assert (found[40:90, 200:205] >= 0.9).all()
         assert not found[:, 240:].any()
 
@@ -143,12 +162,12 @@ class TestFindStrokes:
         cv2.line(truth, (40, 40), (160, 150), 1, 3)
         ink[20:30, 20:180] = 1
         missing = np.maximum(0.07 * truth, ink)
-        found = find_strokes(missing, ink, lambda seen: _logits(truth, seen.shape))
+        found = found_by(missing, ink, lambda seen: _logits(truth, seen.shape))
         assert (found[truth > 0] > 0.9).all()
 
     def test_where_it_finds_nothing_there_is_nothing(self, write: Write) -> None:
         ink = write(["4"], height_px=60, pen_px=5)
-        assert not find_strokes(ink, ink, nothing).any()
+        assert not found_by(ink, ink, nothing).any()
 
 
 class TestPageInk:
@@ -157,7 +176,7 @@ class TestPageInk:
         page[40:, 50:] = 230
         page[140:160, 150:156] = 30
         before = page_ink(page)
-        found = page_ink(page, lambda missing, ink: np.ones(missing.shape, np.float32))
+        found = page_ink(page, lambda missing, ink, is_outside: np.ones(missing.shape, np.float32))
         assert before.any()
         assert found[100:200, 120:280].all()
         assert not found[:20].any()
@@ -169,7 +188,8 @@ class TestPageInk:
         page = np.rint(200 * (1 - 0.5 * digit)).astype(np.uint8)
         told = []
 
-        def find(missing: np.ndarray, ink: np.ndarray) -> np.ndarray:
+        def find(missing: np.ndarray, ink: np.ndarray, is_outside: np.ndarray) -> np.ndarray:
+            assert not is_outside.any()
             told.append((missing, ink))
             return ink
 

@@ -15,7 +15,7 @@ from inkdigits.imaging.paper import WITHIN, Pixels, panels, surroundings, withou
 from inkdigits.imaging.ranks import median, quantile
 
 Ink = NDArray[np.float32]
-Find = Callable[[Ink, Ink], Ink]
+Find = Callable[[Ink, Ink, NDArray[np.bool_]], Ink]
 
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
@@ -50,9 +50,9 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
 
     Args:
         page: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
-        find: tells strokes from everything else, given the share of the paper's light that each
-            pixel lacks, and what stands out by that, (h, w) float32 both; see ``strokes``. None:
-            whatever stands out is a stroke.
+        find: tells strokes from everything else, given the share of the light around that each
+            pixel lacks, what of the paper stands out by that, (h, w) float32 both, and what lies
+            beside the paper, (h, w) bool; see ``strokes``. None: whatever stands out is a stroke.
 
     Returns:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
@@ -108,8 +108,7 @@ def _ink_of_strokes(
     ink = _stretched(ink)
     if find is None:
         return ink
-    absorbed[is_outside] = 0
-    return np.where(is_outside, np.float32(0), find(absorbed, ink))
+    return np.where(is_outside, np.float32(0), find(absorbed, ink, is_outside))
 
 
 def _widest_px(ink: Ink, limit_px: int) -> int:

@@ -29,17 +29,18 @@ _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 Network = Callable[[Ink], NDArray[np.float32]]
 
 
-def normalised(missing: Ink) -> Ink | None:
-    """What a network sees of a page.
+def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
+    """What a network sees of a picture: the page, and what lies beside it.
 
     Args:
-        missing: (h, w) float32, the share of the paper's light that each pixel lacks.
+        missing: (h, w) float32, the share of the light around that each pixel lacks.
+        is_outside: (h, w), what lies beside the paper, which may be darker than any stroke.
 
     Returns:
-        (h, w) float32 from -0.1 to 1, where 1 is as dark as most of what stands out; None where
-        nothing does.
+        (h, w) float32 from -0.1 to 1, where 1 is as dark as most of what stands out from the
+        paper; None where nothing does.
     """
-    full = full_contrast(missing)
+    full = full_contrast(np.where(is_outside, np.float32(0), missing))
     if not full:
         return None
     return np.asarray(np.clip(missing / np.float32(full), PALEST, DARKEST), np.float32)
@@ -66,7 +67,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     return _resized(seen, size)
 
 
-def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
+def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
     """Leave only what was written.
 
     A mark no larger than a digit is kept as it is where the network found a stroke in it, and
@@ -74,16 +75,17 @@ def find_strokes(missing: Ink, ink: Ink, network: Network) -> Ink:
     there is a stroke.
 
     Args:
-        missing: (h, w) float32, the share of the paper's light that each pixel lacks.
-        ink: (h, w) float32 in [0, 1], what stands out by that.
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
             written.
+        missing: (h, w) float32, the share of the light around that each pixel lacks.
+        ink: (h, w) float32 in [0, 1], what of the paper stands out by that.
+        is_outside: (h, w), what lies beside the paper.
 
     Returns:
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
         network is sure of it.
     """
-    found = _found(missing, ink, network)
+    found = _found(normalised(missing, is_outside), ink, network)
     _, sure, _ = find_marks(found)
     most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
@@ -101,18 +103,17 @@ def _widened(truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(truths.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _found(missing: Ink, ink: Ink, network: Network) -> Ink:
+def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
     """How surely each pixel was written, (h, w)."""
-    seen = normalised(missing)
     if seen is None:
-        return np.zeros(missing.shape, np.float32)
+        return np.zeros(ink.shape, np.float32)
     height, width = seen.shape
     seen = fitting(seen, ink)
     rows, columns = seen.shape
     padding = (0, -rows % STEP_PX, 0, -columns % STEP_PX)
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)
     found = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
-    if found.shape != missing.shape:
+    if found.shape != ink.shape:
         found = _resized(found, (width, height))
     return np.where(found < _LIKELY, np.float32(0), found)
 

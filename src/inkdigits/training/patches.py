@@ -173,8 +173,10 @@ def _missing(picture: _Pixels) -> NDArray[np.float32] | None:
     """What stands out from the paper of a picture; None where nothing does."""
     seen: list[NDArray[np.float32] | None] = []
 
-    def look(missing: NDArray[np.float32], ink: NDArray[np.float32]) -> NDArray[np.float32]:
-        full = normalised(missing)
+    def look(
+        missing: NDArray[np.float32], ink: NDArray[np.float32], is_outside: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        full = normalised(missing, is_outside)
         seen.append(None if full is None else fitting(full, ink))
         return ink
 

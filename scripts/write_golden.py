@@ -99,6 +99,15 @@ def touching_rows() -> Pixels:
     return draw("40719\n26835\n19406", 92, 0.1, 0.35, seed=42, pitch=1.02)
 
 
+def sheet_on_table(drawing: Pixels, table: int) -> Pixels:
+    """What was drawn, grey on a sheet that fills a part of the picture."""
+    laid = cv2.resize(drawing, (WIDTH * 3 // 4, HEIGHT * 3 // 4), interpolation=cv2.INTER_AREA)
+    top, left = (HEIGHT - laid.shape[0]) // 2, (WIDTH - laid.shape[1]) // 2
+    canvas = np.full((HEIGHT, WIDTH), table, np.uint8)
+    canvas[top : top + laid.shape[0], left : left + laid.shape[1]] = 60 + laid // 2
+    return canvas
+
+
 def inverted(ink: NDArray[np.float32]) -> Pixels:
     return np.rint(255 * (1 - ink)).astype(np.uint8)
 
@@ -162,12 +171,19 @@ def main() -> None:
     drawings = {name: draw(*what, seed) for seed, (name, what) in enumerate(DRAWINGS.items())}
     drawings |= {f"scribble-{seed}": scribble(seed) for seed in (1, 2)}
     drawings |= {"among-words": among_words(), "touching-rows": touching_rows()}
+    photos = {
+        "chalk": 255 - drawings["row"],
+        "dark-table": sheet_on_table(drawings["row"], table=40),
+        "light-table": sheet_on_table(drawings["two-lines"], table=230),
+        "chalk-on-light-wall": 255 - sheet_on_table(drawings["ten"], table=40),
+    }
     pages = []
     for name, drawing in drawings.items():
         page, glyphs = read(reader, drawing)
         pages.append({"name": name, **page})
         save(out / f"{name}.png", drawing)
         save(out / f"{name}-glyphs.png", sheet(glyphs))
+    seen = [{"name": name, **read(reader, photo)[0]} for name, photo in photos.items()]
     document = {
         "members": read_by_the_page(reader.bundle),
         "digits": [
@@ -175,11 +191,14 @@ def main() -> None:
             for digit, label in zip(digits, labels, strict=True)
         ],
         "pages": pages,
+        "photos": seen,
     }
+    for name, photo in photos.items():
+        save(out / f"{name}.png", photo)
     write_bytes(out / "golden.json", json.dumps(document, indent=1).encode() + b"\n")
     read_right = sum(digit.value == str(label) for digit, label in zip(digits, labels, strict=True))
     print(f"{out}: {len(digits)} digits ({read_right} read right), {len(pages)} drawings")
-    for page in pages:
+    for page in pages + seen:
         print(f"  {page['name']}: {page['text']!r} {page['status']}")
 
 

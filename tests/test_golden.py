@@ -77,3 +77,10 @@ def test_drawings(reader: Reader, golden: dict[str, Any]) -> None:
         assert (look.page.text, str(look.page.status)) == (page["text"], page["status"]), ADVICE
         assert found == told, ADVICE
         assert_glyphs(look.glyphs, f"{page['name']}-glyphs.png")
+
+
+def test_photographs(reader: Reader, golden: dict[str, Any]) -> None:
+    assert len(golden["photos"]) == 4
+    for photo in golden["photos"]:
+        page = reader.read(picture(f"{photo['name']}.png"))
+        assert (page.text, str(page.status)) == (photo["text"], photo["status"]), ADVICE

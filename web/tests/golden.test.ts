@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { LineReader } from "../src/lines.ts";
 import { Network } from "../src/network.ts";
+import { inkOf as photoInk } from "../src/picture.ts";
 import type { Speak } from "../src/reading/clusters.ts";
 import { ruleOf, type Rule } from "../src/reading/decide.ts";
 import type { Ink, Plane } from "../src/reading/image.ts";
@@ -22,6 +23,7 @@ interface Golden {
   members: Record<string, string>; // SHA-256 of each graph
   digits: (Expected & { label: number })[];
   pages: { name: string; text: string; status: Status; lines: Expected[][] }[];
+  photos: { name: string; text: string }[];
 }
 
 const golden = JSON.parse(readFileSync(new URL("golden.json", GOLDEN), "utf8")) as Golden;
@@ -66,6 +68,18 @@ describe("drawings", () => {
       lines.map((line) => line.map(facts)),
     );
     expectAlike(digits, lines.flat(), `${name}-glyphs.png`);
+  });
+});
+
+/** As a camera gives them: their polarity and paper are the page's own work, so glyphs differ. */
+describe("photographs", () => {
+  test.each(golden.photos)("$name", async ({ name, text }) => {
+    const { width, height, data } = readPng(`${name}.png`);
+    const rgba = new Uint8ClampedArray(4 * data.length).fill(255);
+    data.forEach((value, at) => rgba.fill(value, 4 * at, 4 * at + 3));
+    const ink = photoInk({ width, height, data: rgba }, false, width * height);
+    const { page } = await readInk(ink, rule, network.run, { speak });
+    expect(page.text).toEqual(text);
   });
 });
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from itertools import permutations
 
 import cv2
 import numpy as np
@@ -67,6 +68,34 @@ def test_polarity_does_not_matter(make_ink: Callable, write: Write, is_colour: b
     dark_on_light, light_on_dark = make_ink(page), make_ink(255 - page)
     assert dark_on_light.max() == 1
     np.testing.assert_allclose(dark_on_light, light_on_dark, atol=1e-6)
+
+
+COLOURS = {
+    "white": (255, 255, 255),
+    "black": (0, 0, 0),
+    "red": (230, 30, 30),
+    "yellow": (250, 230, 40),
+    "blue": (30, 60, 220),
+    "green": (30, 160, 60),
+    "orange": (250, 140, 20),
+    "purple": (120, 40, 160),
+    "grey": (128, 128, 128),
+    "dark": (40, 40, 40),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("pen", "paper"), list(permutations(COLOURS, 2)))
+def test_any_colour_shows_on_any_other(
+    make_ink: Callable, write: Write, pen: str, paper: str
+) -> None:
+    """Blue on yellow is darker in red and green, and lighter in blue; green on red, no darker."""
+    truth = write(["4"], height_px=60, pen_px=5)
+    colours = np.array([COLOURS[paper], COLOURS[pen]], float)
+    page = colours[0] * (1 - truth[..., None]) + colours[1] * truth[..., None]
+    noisy = page + np.random.default_rng(0).normal(0, 3, page.shape)
+    ink = make_ink(noisy.clip(0, 255).round().astype(np.uint8))
+    assert mean_difference(ink, truth) < 0.12
 
 
 def test_polarity_does_not_depend_on_a_rim(write: Write) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.paper import WITHIN, Pixels, panels, surroundings, without_strokes
-from inkdigits.imaging.ranks import median, quantile
+from inkdigits.imaging.polarity import by_border, by_what_is_thin, dark_on_light
+from inkdigits.imaging.ranks import median, quantile, spread
 
 Ink = NDArray[np.float32]
 Find = Callable[[Ink, Ink, NDArray[np.bool_]], Ink]
@@ -22,9 +23,6 @@ _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 _THUMBNAIL_PX = 40
 _POLARITY_AREA_PX = 300 * 300
-_WIDTHS_PX = 3, 5, 9, 15, 27, 49  # in so small a picture
-_LEAST_CONTRAST, _DOUBT = 2, 0.02  # of 255: what is seen; what is little, on the whole picture
-_DOUBT_SHARE = 0.4  # of the most at any width: less is the corners and holes of wide strokes
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
@@ -58,7 +56,7 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
     """
     page = _shrunk(page, _PAGE_AREA_PX)
-    dark = 255 - page if _is_light_on_dark(page) else page
+    dark = dark_on_light(page, _shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
     ground = without_strokes(_grey(_shrunk(dark, _PAPER_AREA_PX)))
     ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
     for panel in panels(ground):
@@ -70,7 +68,8 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
             continue
         alone = _grey(own)
         alone = np.where(is_outside, np.uint8(median(alone[~is_outside])), alone)
-        own = 255 - own if _is_light_on_dark(alone) else own  # a label, or a sheet on light wood
+        lightness = by_what_is_thin(_shrunk(alone, _POLARITY_AREA_PX)[..., None])
+        own = 255 - own if lightness[0] > 0 else own  # a label, or a sheet on light wood
         written = _paper_ink(own, is_outside, find)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
@@ -100,7 +99,7 @@ def _ink_of_strokes(
     height, width = dark.shape[:2]
     absorbed = _absorbed(dark, _paper(dark, widest_px))
     ink = absorbed
-    if _spread(_sample(absorbed)) > _CLEAN:
+    if spread(_sample(absorbed)) > _CLEAN:
         ink = _blurred(absorbed, _GRAIN_PX)
     ink[is_outside] = 0
     ink = _above_noise(ink, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
@@ -154,10 +153,7 @@ def digit_ink(picture: Pixels) -> Ink:
     if max(grey.shape) <= _THUMBNAIL_PX:  # a few pixels of paper have no shadow to remove
         alone: Ink = digits_ink(grey[None])[0]
         return alone
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ground = median(border)
-    is_dark_on_light = ground - float(grey.min()) > float(grey.max()) - ground
-    dark = picture if is_dark_on_light else 255 - picture
+    dark = dark_on_light(picture, picture, by_border)
     height, width = grey.shape  # one digit may fill its picture
     return _dark_ink(dark, round(min(max(height, width) * 0.6, min(height, width) * 1.5)))
 
@@ -221,37 +217,6 @@ def _grey(picture: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _is_light_on_dark(page: Pixels) -> bool:
-    """Whether the strokes of a page are lighter than what they are on.
-
-    Strokes are thinner than the paper between them. So of all widths below which things stand out
-    as lighter or as darker, narrow ones count for more, and those at which it is mostly one of
-    both: a sheet on a dark table is light, too, and has far more contrast, but is wide. What is
-    little beside the most at any width counts for less: bold strokes have narrow holes.
-    """
-    small = cv2.medianBlur(_grey(_shrunk(page, _POLARITY_AREA_PX)), 3)
-    found = []  # at each width, what is lighter and what is darker than what is around it
-    for width in _WIDTHS_PX:
-        square = np.ones((width, width), np.uint8)
-        lighter = cv2.subtract(small, cv2.morphologyEx(small, cv2.MORPH_OPEN, square))
-        darker = cv2.subtract(cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), small)
-        found.append((lighter, darker))
-    # What is usual at narrow widths is noise.
-    noise = np.float32(max(_usual(values) for both in found[:2] for values in both))
-    noise = np.maximum(noise, _LEAST_CONTRAST)
-    votes = np.array([[np.maximum(v - noise, 0).mean() for v in both] for both in found])
-    lighter, darker = votes.T
-    doubt = _DOUBT + _DOUBT_SHARE * (lighter + darker).max()
-    clarity = np.abs(lighter - darker) / (lighter + darker + doubt) / np.power(_WIDTHS_PX, 1.5)
-    best = int(clarity.argmax())
-    return bool(lighter[best] > darker[best])
-
-
-def _usual(found: NDArray[Any]) -> float:
-    """What most of a picture does not exceed by chance."""
-    return float(median(found)) + _NOISE_MARGIN * _spread(found.astype(np.float32))
-
-
 def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
     """The ink of a picture whose strokes are darker than its paper."""
     absorbed = _absorbed(picture, _paper(picture, widest_stroke_px))
@@ -259,7 +224,7 @@ def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
     if paper.size == 0:
         return np.zeros(absorbed.shape, np.float32)
     sample = paper if median(absorbed) > _MOSTLY_INK else _sample(absorbed)
-    return _stretched(absorbed - np.float32(median(sample) + _NOISE_MARGIN * _spread(sample)))
+    return _stretched(absorbed - np.float32(median(sample) + _NOISE_MARGIN * spread(sample)))
 
 
 def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
@@ -288,10 +253,10 @@ def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
     for channel in range(3):
         more = _missing(picture[..., channel], paper[..., channel])
         more -= share
-        noise = _spread(_sample(more))
+        noise = spread(_sample(more))
         if noise > _CLEAN:
             more = _blurred(more, _COLOUR_PX)
-            noise = _spread(_sample(more))
+            noise = spread(_sample(more))
         more -= np.float32(_PAPER_MARGIN * noise)
         np.maximum(most, more, out=most)
     share += most
@@ -317,9 +282,9 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     width, height = absorbed.shape[::-1]
     size = (min(place_px, 2 * width) | 1, min(place_px, 2 * height) | 1)  # a strip has no more
     sample = _sample(absorbed)
-    usual, spread = median(sample), _spread(sample)
+    usual, usual_noise = median(sample), spread(sample)
     level = np.full(absorbed.shape, usual, np.float32)
-    noise = np.full(absorbed.shape, spread, np.float32)
+    noise = np.full(absorbed.shape, usual_noise, np.float32)
     for _ in range(2):
         is_paper = absorbed < level + _PAPER_MARGIN * noise + _CLEAN
         is_clear = absorbed > level + _CLEAR_MARGIN * noise + _CLEAN
@@ -327,7 +292,7 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
         off = np.where(is_paper, absorbed - np.float32(usual), np.float32(0))
         share = cv2.blur(is_paper.astype(np.float32), size) + np.float32(_PRIOR)
         mean = cv2.blur(off, size) / share
-        square = (cv2.blur(off * off, size) + np.float32(_PRIOR * spread**2)) / share
+        square = (cv2.blur(off * off, size) + np.float32(_PRIOR * usual_noise**2)) / share
         level = mean + np.float32(usual)
         noise = np.sqrt(np.maximum(square - mean * mean, 0))
     return np.asarray(absorbed - level - np.float32(_LOCAL_MARGIN) * noise, np.float32)
@@ -359,8 +324,3 @@ def _sample(values: Ink) -> Ink:
     """Enough of a page for its statistics."""
     step = 1 if values.size < _SAMPLE_PX else int((values.size / _SAMPLE_PX) ** 0.5) + 1
     return values[::step, ::step]
-
-
-def _spread(values: Ink) -> float:
-    """A standard deviation that strokes and other outliers do not change."""
-    return 1.4826 * float(median(np.abs(values - median(values))))

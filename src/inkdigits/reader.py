@@ -19,7 +19,7 @@ from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import find_strokes
-from inkdigits.lattice import choose
+from inkdigits.lattice import choose, in_context
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax
 
@@ -205,8 +205,14 @@ class Reader:
         found, start = [], 0
         for line, row, choice in zip(lines, runs, choices, strict=True):
             chosen = [
-                replace(marks[start + index], certainty=certainty)
-                for index, certainty in zip(choice.runs, choice.certainty.tolist(), strict=True)
+                replace(
+                    mark := marks[start + index],
+                    probabilities=in_context(mark.probabilities, none_share),
+                    certainty=certainty,
+                )
+                for index, certainty, none_share in zip(
+                    choice.runs, choice.certainty.tolist(), choice.none_shares.tolist(), strict=True
+                )
             ]
             start += len(row)
             if is_read_twice:

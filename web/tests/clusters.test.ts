@@ -77,9 +77,11 @@ async function readJudged(
   labels: number[],
   nats = HEARD,
   line = TOUCHING,
+  noneShare = 0.3,
 ): Promise<{ found: Mark[]; marks: Mark[]; asked: Ink[] }> {
   const asked: Ink[] = [];
-  const choice = choose(line, judged, 4);
+  const beside = line.runs.map(() => noneShare);
+  const choice = choose(line, judged, { ofLine: 0, beside });
   const marks = choice.runs.map((run): Mark => {
     const { box, ink } = line.segments[run]!;
     const [probabilities, glyph] = [judged[run]!, new Float32Array(784)];
@@ -118,6 +120,13 @@ describe("a second look", () => {
     expect(asked.length).toBe(1); // about the two that touch
     expect(values(found)).toEqual([3, 6, 7]);
     expect(found[2]).toBe(marks[2]);
+  });
+
+  test("about what stands among letters, nobody is asked", async () => {
+    const judged = seenAs([2, 0.6], [6, 0.7], SURE);
+    const { found, marks, asked } = await readJudged(judged, [3 + 1, 5 + 1], HEARD, TOUCHING, 0.6);
+    expect(asked.length).toBe(0);
+    expect(found).toEqual(marks);
   });
 
   test("two witnesses are surer than one", async () => {

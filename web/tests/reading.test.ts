@@ -20,7 +20,7 @@ import {
   stretch,
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
-import { noDigitCosts } from "../src/reading/lattice.ts";
+import { inContext, noneSharesOf } from "../src/reading/lattice.ts";
 import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
@@ -144,32 +144,48 @@ test("beside letters, only a number is sure", () => {
   expect(apart!.map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
 });
 
-test("what no digit costs follows from the uncut pieces of line and page", () => {
-  const piece = {
-    box: [0, 0, 10, 20],
-    ink: { width: 10, height: 20, data: new Float32Array(200) },
-  };
-  const line = {
-    runs: [
-      [0, 0],
-      [1, 1],
-    ],
-    segments: [piece, piece],
-    boxes: [piece.box, piece.box],
-    cutStrokes: [0],
-    height_px: 20,
-  } as unknown as LineAtoms;
-  const of = (digit: number): Float64Array => Float64Array.of(digit, 1 - digit);
-  const costs = noDigitCosts(
-    [line, line],
-    [
-      [of(1), of(0)],
-      [of(1), of(1)],
-    ],
-  );
-  [1, 0].forEach((none, index) => {
-    expect(costs[index]).toBeCloseTo(-Math.log((none + 8 / 12) / 10), 10);
+/** Pieces of 10 × 20 px in a row, with a space before some of them. */
+function pieces(count: number, apart: number[] = []): LineAtoms {
+  const ink = { width: 10, height: 20, data: new Float32Array(200) };
+  const numbers = Array.from({ length: count }, (_, index) => index);
+  const boxes = numbers.map((index) => {
+    const spaces = apart.filter((place) => place <= index).length;
+    return [10 * index + 20 * spaces, 0, 10, 20] as const;
   });
+  return {
+    runs: numbers.map((index) => [index, index] as const),
+    segments: boxes.map((box) => ({ box, ink })),
+    boxes,
+    cutStrokes: numbers.slice(1).map(() => 0),
+    height_px: 20,
+    segment: () => ({ box: boxes[0]!, ink }),
+  };
+}
+
+const judgedAs = (...digits: number[]): Float64Array[] =>
+  digits.map((digit) => Float64Array.of(digit, 1 - digit));
+
+test("how common no digit is follows from the uncut pieces of line and page", () => {
+  const shares = noneSharesOf([pieces(2), pieces(2)], [judgedAs(1, 0), judgedAs(1, 1)]);
+  [1, 0].forEach((none, index) => {
+    expect(shares[index]!.ofLine).toBeCloseTo((none + 8 / 12) / 10, 10);
+  });
+});
+
+test("the others of a word tell, and few of them for the line", () => {
+  const [shares] = noneSharesOf([pieces(4)], [judgedAs(0, 0, 0, 1)]);
+  const ofOthers = (3 + (8 * 3) / 12) / 11;
+  expect(shares!.beside.at(-1)).toBeCloseTo((3 + 4 * ofOthers) / 7, 10);
+  const [apart] = noneSharesOf([pieces(7, [6])], [judgedAs(0, 0, 0, 0, 0, 0, 1)]);
+  expect(apart!.beside.at(-1)).toBe(0.3);
+});
+
+test("among letters the odds are theirs, and else nothing changes", () => {
+  const probabilities = Float64Array.of(0.9, 0.1);
+  expect(inContext(probabilities, 0.3)).toBe(probabilities);
+  const [digit, none] = inContext(probabilities, 0.9);
+  expect(digit! + none!).toBeCloseTo(1, 10);
+  expect(none! / digit!).toBeCloseTo((0.1 / 0.9) * 9 * (7 / 3), 10);
 });
 
 test("what is sure stays so among digits, and what is not is none in a crowd", () => {

@@ -14,6 +14,7 @@ import { asStrip, FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, type Strip } from "./strips
 const NUM_STRINGS = 8;
 const STROKE = 0.3; // what is fainter does not count for a box
 const SMALLEST = 0.4; // of a digit's height: what is lower, and was left out, stays so
+const LETTERS = 0.5; // of what stands beside it is no digit: the line reader knows only digits
 const CLEAR = 0.95; // whatever the dial says: it must not change what is read
 const AGREED = 0.99; // the share of a string that both say, from which on it confirms the digits
 const UNHEARD = -2; // nats: a string that is less probable to the line reader is doubted
@@ -39,7 +40,7 @@ export type Speak = (strip: Ink) => Promise<Frames>;
 /**
  * Ask the line reader about what stands close together, and where the cuts leave doubt. Gives the
  * marks of the line, left to right: digits that both see may be surer than before, and what they
- * differ in is doubted.
+ * differ in is doubted. Not about what stands among letters, out of which it would make digits.
  */
 export async function readAgain(
   line: LineAtoms,
@@ -50,14 +51,14 @@ export async function readAgain(
   const spans = choice.runs.map((run) => choice.lattice.spans[run]!);
   const result: Mark[] = [];
   for (const [first, last] of stretches(line, spans)) {
-    const before = marks.filter((_, index) => {
-      const [start] = spans[index]!;
-      return first <= start && start <= last;
-    });
+    const isInside = ([start]: Run): boolean => first <= start && start <= last;
+    const before = marks.filter((_, index) => isInside(spans[index]!));
+    const beside = choice.noneShares.filter((_, index) => isInside(spans[index]!));
+    const isAmongLetters = beside.reduce((sum, share) => sum + share, 0) > LETTERS * beside.length;
     const [, , , height] = around(line.boxes.slice(first, last + 1));
     const isSpeck = !before.length && height < SMALLEST * line.height_px;
     const isOneClear = first === last && before.length > 0 && isClear(before[0]!);
-    if (isSpeck || isOneClear) result.push(...before);
+    if (isSpeck || isOneClear || isAmongLetters) result.push(...before);
     else result.push(...(await judged(line, choice, before, [first, last], speak)));
   }
   return result;

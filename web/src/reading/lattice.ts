@@ -1,6 +1,6 @@
 /** Where one digit ends and the next begins, by the network's own probabilities. As `lattice.py`. */
 
-import type { LineAtoms } from "./segment.ts";
+import { type LineAtoms, words } from "./segment.ts";
 import { bestPath, type Run, runShares } from "./split.ts";
 
 // In nats: how much more probable another way must be to make up for it.
@@ -15,6 +15,8 @@ const ALIKE = 0.6; // runs that share so much of their boxes are the same digit
 const WIDEST = 1.1; // in heights, of a piece that may be one letter
 const LOWEST = 0.4; // ... and no speck
 const PRIOR = 8; // so many pieces more speak of a line, as its page has them; of a page, all digits
+const WORD_PRIOR = 4; // ... of a word, as its line has them
+const USUAL = 0.3; // as many are no digit where nothing else is known
 
 /** What each way to explain the atoms of a line costs, in nats. */
 export interface Lattice {
@@ -34,6 +36,8 @@ export interface Choice {
   readonly runs: readonly number[];
   /** How sure it is that the ink is cut rightly there; 1 for what is not cut. */
   readonly certainty: readonly number[];
+  /** How common it is beside each that something is no digit. */
+  readonly noneShares: readonly number[];
   /** What they were chosen from. */
   readonly lattice: Lattice;
 }
@@ -105,23 +109,79 @@ export function costOf(
   return best.at(-1)!.at(-1)!;
 }
 
+/** How common it is that something is no digit: on a line, and beside each of its runs. */
+export interface NoneShares {
+  readonly ofLine: number;
+  readonly beside: readonly number[];
+}
+
+/** What a mark probably is, knowing how common it is beside it that something is no digit. */
+export function inContext(probabilities: Float64Array, noneShare: number): Float64Array {
+  const odds = ((noneShare / (1 - noneShare)) * (1 - USUAL)) / USUAL;
+  if (odds <= 1) return probabilities;
+  const weighed = probabilities.with(-1, probabilities.at(-1)! * odds);
+  const sum = weighed.reduce((so, value) => so + value, 0);
+  return weighed.map((value) => value / sum);
+}
+
 /**
- * What it costs on each line to call a run no digit: the less, the more of the pieces that nobody
- * cut are none. Among letters, an n is not to be two strokes that look like 1s.
+ * The pieces that nobody cut say how common it is on a line that something is no digit. Among
+ * letters, an n is not to be two strokes that look like 1s. Of a run, the others in its word say so,
+ * and else nothing is known: 12% is a number and a sign.
  */
-export function noDigitCosts(
+export function noneSharesOf(
   lines: readonly LineAtoms[],
   judged: readonly (readonly Float64Array[])[],
-): number[] {
-  const counts = lines.map((line, number) => {
-    const pieces = judged[number]!.filter((_, index) => isPiece(line, index));
-    return { all: pieces.length, none: pieces.filter((row) => row.at(-1)! > 0.5).length };
+): NoneShares[] {
+  const counted = lines.map((line, number) =>
+    judged[number]!.map((row, index): Count => {
+      const all = Number(isPiece(line, index));
+      return { all, none: all && Number(row.at(-1)! > 0.5) };
+    }),
+  );
+  const ofPage = share(total(counted.flat()), 0, PRIOR);
+  return lines.map((line, number) => {
+    const counts = counted[number]!;
+    const whole = total(counts);
+    const wordOf = wordsOf(line);
+    const word = line.runs.map(([first]) => wordOf[first]!);
+    const beside = counts.map((own, index) => {
+      if (word[index]!.isAlone) return USUAL;
+      const inWord = total(counts.filter((_, other) => word[other] === word[index]));
+      const ofOthers = share(less(whole, own), ofPage, PRIOR);
+      return share(less(inWord, own), ofOthers, WORD_PRIOR);
+    });
+    return { ofLine: share(whole, ofPage, PRIOR), beside };
   });
-  const sum = (key: "all" | "none"): number => counts.reduce((so, count) => so + count[key], 0);
-  const ofPage = sum("none") / (sum("all") + PRIOR);
-  return counts.map(({ all, none }) => {
-    const share = (none + PRIOR * ofPage) / (all + PRIOR);
-    return -Math.log(Math.max(share, Math.exp(-NO_DIGIT)));
+}
+
+/** Pieces, and how many of them are no digit. */
+interface Count {
+  readonly all: number;
+  readonly none: number;
+}
+
+const total = (counts: readonly Count[]): Count =>
+  counts.reduce((sum, { all, none }) => ({ all: sum.all + all, none: sum.none + none }), {
+    all: 0,
+    none: 0,
+  });
+
+const less = (whole: Count, part: Count): Count => ({
+  all: whole.all - part.all,
+  none: whole.none - part.none,
+});
+
+/** The share of none, as it is otherwise where there are few pieces. */
+const share = ({ all, none }: Count, otherwise: number, prior: number): number =>
+  (none + prior * otherwise) / (all + prior);
+
+/** For each atom, the word that it is of, and whether that is one mark alone. */
+function wordsOf(line: LineAtoms): { readonly isAlone: boolean }[] {
+  return words(line).flatMap(([first, last]) => {
+    const isAlone = line.cutStrokes.slice(first, last).every((strokes) => strokes > 0);
+    const word = { isAlone };
+    return Array.from({ length: last - first + 1 }, () => word);
   });
 }
 
@@ -138,10 +198,14 @@ function isPiece({ runs, segments, cutStrokes, height_px }: LineAtoms, index: nu
   );
 }
 
-/** Choose the digits of a line, given the probabilities of its candidates and what none costs. */
-export function choose(line: LineAtoms, judged: readonly Float64Array[], noDigit: number): Choice {
+/** Choose the digits of a line, given the probabilities of its candidates. */
+export function choose(
+  line: LineAtoms,
+  judged: readonly Float64Array[],
+  { ofLine, beside }: NoneShares,
+): Choice {
   const { runs, boxes, cutStrokes } = line;
-  const lattice = latticeOf(line, judged, noDigit);
+  const lattice = latticeOf(line, judged, -Math.log(Math.max(ofLine, Math.exp(-NO_DIGIT))));
   const costs = costsOf(lattice);
   const path = bestPath(boxes.length, runs, costs, lattice.skip);
   const sharp = (values: readonly number[]): number[] => values.map((value) => SHARPNESS * value);
@@ -164,7 +228,7 @@ export function choose(line: LineAtoms, judged: readonly Float64Array[], noDigit
       1,
     );
   });
-  return { runs: path, certainty, lattice };
+  return { runs: path, certainty, noneShares: path.map((run) => beside[run]!), lattice };
 }
 
 function argmax(values: Float64Array): number {

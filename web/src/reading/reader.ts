@@ -3,7 +3,7 @@
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
-import { choose, noDigitCosts } from "./lattice.ts";
+import { choose, inContext, noneSharesOf } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines, type Segment } from "./segment.ts";
 
@@ -89,11 +89,16 @@ async function readAtoms(
     line.segments.map((segment) => markOf(segment, outputs[next++]!, rule)),
   );
   const judged = candidates.map((all) => all.map((mark) => mark.probabilities));
-  const noDigit = noDigitCosts(lines, judged);
+  const noneShares = noneSharesOf(lines, judged);
   const chosen = lines.map((line, number) => {
-    const choice = choose(line, judged[number]!, noDigit[number]!);
+    const choice = choose(line, judged[number]!, noneShares[number]!);
     const marks = choice.runs.map((index, place): Mark => {
-      return { ...candidates[number]![index]!, certainty: choice.certainty[place]! };
+      const mark = candidates[number]![index]!;
+      return {
+        ...mark,
+        probabilities: inContext(mark.probabilities, choice.noneShares[place]!),
+        certainty: choice.certainty[place]!,
+      };
     });
     return { line, choice, marks };
   });

@@ -114,7 +114,27 @@ class TestFindStrokes:
             found = found_by(ink, ink, network)
             assert found.shape == ink.shape
             assert ((found > 0.5) == (ink > 0.5)).mean() > 0.99
-        assert sides == [320, 608]
+        assert sides == [448, 608]
+
+    def test_a_bold_digit_beside_small_print_is_not_seen_larger(self, write: Write) -> None:
+        """Enlarged, its strokes would be broader than any that a network knows."""
+        print_, bold = (
+            trimmed(write(["3"], height_px=px, pen_px=pen)) for px, pen in ((20, 2), (100, 12))
+        )
+        ink = np.zeros((200, 200), np.float32)
+        for index in range(6):
+            left = 10 + 30 * index
+            ink[160 : 160 + print_.shape[0], left : left + print_.shape[1]] = print_
+        sides = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            sides.append(max(seen.shape))
+            return whatever_is_dark(seen)
+
+        found_by(ink, ink, network)
+        ink[20 : 20 + bold.shape[0], 50 : 50 + bold.shape[1]] = bold
+        found_by(ink, ink, network)
+        assert sides == [448, 224]
 
     def test_any_logits_are_probabilities(self) -> None:
         missing, empty = np.zeros((32, 32), np.float32), np.zeros((32, 32), np.float32)

@@ -20,10 +20,12 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
-_THIN_PX, _SMALL_PX, _NEARER = 3.0, 420, 1.6  # no wider, on no larger a page: so much enlarged
+_THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
+_SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
+_STRONG = 0.5  # ... and by more than that, it is no edge
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 
 Network = Callable[[Ink], NDArray[np.float32]]
@@ -59,7 +61,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     height, width = seen.shape
     if wide_px > _THICK_PX:
         zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
-    elif wide_px <= _THIN_PX and max(height, width) <= _SMALL_PX:
+    elif max(height, width) <= _SMALL_PX and wide_px <= _THIN_PX and not _is_broad(ink):
         zoom = _NEARER
     else:
         return seen
@@ -116,6 +118,12 @@ def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
     if found.shape != ink.shape:
         found = _resized(found, (width, height))
     return np.where(found < _LIKELY, np.float32(0), found)
+
+
+def _is_broad(ink: Ink) -> bool:
+    """Whether something is so broad that it would be no stroke if it were seen larger."""
+    square = np.ones((round(_WIDEST_PX), round(_WIDEST_PX)), np.uint8)
+    return bool(cv2.erode((ink > _STRONG).astype(np.uint8), square).any())
 
 
 def _resized(picture: Ink, size: tuple[int, int]) -> Ink:

@@ -142,6 +142,15 @@ class TestWhatStandsBeside:
         (choice,) = choose([line_of(2, 1.0)], [runs], probabilities)
         assert choice.none_shares.tolist() == [0.3, 0.3]
 
+    def test_halves_are_not_told_by_the_pair_that_they_are_of(self):
+        """Two pairs in a word: each is no digit, and speaks of the other's halves alone."""
+        runs = runs_of((0, 0), (1, 1), (0, 1), (2, 2), (3, 3), (2, 3))
+        pair = (2, 0.99), (6, 0.99), (NONE, 0.99)
+        line = replace(line_of(4), cut_strokes=np.array([1.0, 0.0, 1.0]))
+        (choice,) = choose([line], [runs], judged(*pair, *pair))
+        of_others = (1 + 8 * 2 / (2 + 8)) / (1 + 8)
+        assert choice.none_shares == pytest.approx([(1 + 4 * of_others) / (1 + 4)] * 4)
+
     @pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
     def test_no_more_than_usual_changes_nothing(self, share):
         (probabilities,) = judged((4, 0.7))

@@ -182,7 +182,7 @@ def in_context(probabilities: NDArray[np.float32], none_share: float) -> NDArray
 
     Args:
         probabilities: (classes + 1,) float32, the last of which is "no digit".
-        none_share: from 0 to 1. A usual one changes nothing, nor does less.
+        none_share: in [0, 1). A usual one changes nothing, nor does less.
     """
     odds = none_share / (1 - none_share) * (1 - _USUAL) / _USUAL
     if odds <= 1:
@@ -200,9 +200,10 @@ def _none_shares(
 
     The pieces that nobody cut say so. Few of them are no digit where digits stand, which are pairs
     that touch, and most where letters do; there, an n is not to be two strokes that look like 1s.
-    Of a run, the others in its word say so, and else nothing is known: 12% is a number and a sign.
+    Of a run, the others in its word say so, and where they are few, its line and its page; of a
+    mark alone in its word, nothing is known.
     """
-    counted, start = [], 0  # of each run, whether it is a piece that is none; a piece
+    counted, start = [], 0  # of each run, whether it is a piece that is none; a piece; which one
     for line, runs in zip(lines, candidates, strict=True):
         first, last = np.array([(run.first, run.last) for run in runs], np.int64).reshape(-1, 2).T
         size = np.array([run.segment.box[2:] for run in runs]).reshape(-1, 2) / line.height_px
@@ -211,17 +212,19 @@ def _none_shares(
         is_piece = is_free[first] & (free_before[last + 1] - free_before[first] == 1)
         is_piece &= is_free[last + 1] & (size[:, 0] <= _WIDEST) & (size[:, 1] >= _LOWEST)
         is_none = is_piece & (judged[start : start + len(runs), -1] > 0.5)
-        counted.append(np.array([is_none, is_piece], np.float64))
+        counted.append((np.array([is_none, is_piece], np.float64), free_before[first + 1]))
         start += len(runs)
-    on_page = sum((counts.sum(axis=1) for counts in counted), np.zeros(2))
+    on_page = sum((counts.sum(axis=1) for counts, _ in counted), np.zeros(2))
     of_page, shares = _share(on_page, np.zeros(1), _PRIOR), []
-    for line, runs, counts in zip(lines, candidates, counted, strict=True):
+    for line, runs, (counts, piece) in zip(lines, candidates, counted, strict=True):
         whole = counts.sum(axis=1, keepdims=True)
         firsts = [run.first for run in runs]
         word, is_alone = (of_atoms[firsts] for of_atoms in _words(line))
-        in_word = np.array([np.bincount(word, of, len(line.boxes))[word] for of in counts])
-        of_others = _share(whole - counts, of_page, _PRIOR)
-        beside = _share(in_word - counts, of_others, _WORD_PRIOR)
+        num = len(line.boxes) + 1  # a half is not told by the pair that it is of
+        own = np.array([np.bincount(piece, of, num)[piece] for of in counts])
+        in_word = np.array([np.bincount(word, of, num)[word] for of in counts])
+        of_others = _share(whole - own, of_page, _PRIOR)
+        beside = _share(in_word - own, of_others, _WORD_PRIOR)
         of_line = float(_share(whole, of_page, _PRIOR)[0])
         shares.append((of_line, np.where(is_alone, _USUAL, beside)))
     return shares

@@ -203,6 +203,24 @@ class TestPageInk:
         assert not found[:, :30].any()
         assert found.max() <= 1
 
+    def test_it_is_told_what_lies_beside_the_paper(self) -> None:
+        """Also on a picture without noise."""
+        page = np.full((300, 400), 230, np.uint8)
+        page[:, :80] = 50
+        page[100:200, 20:24] = 20  # a crack in the table
+        page[140:160, 250:256] = 30
+        told = []
+
+        def find(missing: np.ndarray, ink: np.ndarray, is_outside: np.ndarray) -> np.ndarray:
+            told.append((missing, ink, is_outside))
+            return ink
+
+        page_ink(page, find)
+        ((missing, ink, is_outside),) = told
+        assert is_outside[150, 22]
+        assert missing[150, 22] > 0.3
+        assert not ink[is_outside].any()
+
     def test_it_is_told_what_is_missing_and_what_stands_out(self, write: Write) -> None:
         digit = write(["3"], height_px=60, pen_px=5)
         page = np.rint(200 * (1 - 0.5 * digit)).astype(np.uint8)

@@ -82,7 +82,7 @@ function limited(picture: Ink, area_px: number): Ink {
 
 const inverted = (grey: Ink): Ink => ({ ...grey, data: grey.data.map((value) => 1 - value) });
 
-/** Whether strokes are lighter than what they are on: as `_is_light_on_dark` in Python. */
+/** Whether strokes are lighter than what they are on: as `polarity.py`, but of grey alone. */
 function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
   if (isSingle) {
     const ground = median(borderOf(grey));

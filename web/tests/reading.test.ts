@@ -180,6 +180,25 @@ test("the others of a word tell, and few of them for the line", () => {
   expect(apart!.beside.at(-1)).toBe(0.3);
 });
 
+test("halves are not told by the pair that they are of", () => {
+  const line = {
+    ...pieces(4),
+    cutStrokes: [1, 0, 1],
+    runs: [
+      [0, 0] as const,
+      [1, 1] as const,
+      [0, 1] as const,
+      [2, 2] as const,
+      [3, 3] as const,
+      [2, 3] as const,
+    ],
+    segments: Array(6).fill(pieces(1).segments[0]!),
+  };
+  const [shares] = noneSharesOf([line], [judgedAs(1, 1, 0, 1, 1, 0)]);
+  const ofOthers = (1 + (8 * 2) / 10) / 9;
+  shares!.beside.forEach((share) => expect(share).toBeCloseTo((1 + 4 * ofOthers) / 5, 10));
+});
+
 test("among letters the odds are theirs, and else nothing changes", () => {
   const probabilities = Float64Array.of(0.9, 0.1);
   expect(inContext(probabilities, 0.3)).toBe(probabilities);

@@ -66,10 +66,10 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         own, is_outside = dark[place], whole[place] != WITHIN
         if is_outside.all():  # it is as thin as a stroke
             continue
-        alone = _grey(own)
-        alone = np.where(is_outside, np.uint8(median(alone[~is_outside])), alone)
-        lightness = by_what_is_thin(_shrunk(alone, _POLARITY_AREA_PX)[..., None])
-        own = 255 - own if lightness[0] > 0 else own  # a label, or a sheet on light wood
+        alone, within = own.copy(), own[~is_outside]
+        alone[is_outside] = [round(median(of)) for of in within.reshape(len(within), -1).T]
+        seen = _shrunk(alone, _POLARITY_AREA_PX)
+        own = dark_on_light(own, seen, by_what_is_thin)  # a label, or a sheet on light wood
         written = _paper_ink(own, is_outside, find)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
@@ -98,9 +98,8 @@ def _ink_of_strokes(
     """The ink of a paper on which what is wider than ``widest_px`` is a shadow."""
     height, width = dark.shape[:2]
     absorbed = _absorbed(dark, _paper(dark, widest_px))
-    ink = absorbed
-    if spread(_sample(absorbed)) > _CLEAN:
-        ink = _blurred(absorbed, _GRAIN_PX)
+    is_noisy = spread(_sample(absorbed)) > _CLEAN
+    ink = _blurred(absorbed, _GRAIN_PX) if is_noisy else absorbed.copy()
     ink[is_outside] = 0
     ink = _above_noise(ink, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
     ink[is_outside] = 0

@@ -123,7 +123,8 @@ def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
 def _is_broad(ink: Ink) -> bool:
     """Whether something is so broad that it would be no stroke if it were seen larger."""
     square = np.ones((round(_WIDEST_PX), round(_WIDEST_PX)), np.uint8)
-    return bool(cv2.erode((ink > _STRONG).astype(np.uint8), square).any())
+    strokes = (ink > _STRONG).astype(np.uint8)
+    return bool(cv2.erode(strokes, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).any())
 
 
 def _resized(picture: Ink, size: tuple[int, int]) -> Ink:

@@ -119,7 +119,8 @@ export interface NoneShares {
 export function inContext(probabilities: Float64Array, noneShare: number): Float64Array {
   const odds = ((noneShare / (1 - noneShare)) * (1 - USUAL)) / USUAL;
   if (odds <= 1) return probabilities;
-  const weighed = probabilities.with(-1, probabilities.at(-1)! * odds);
+  const last = probabilities.length - 1;
+  const weighed = probabilities.map((value, index) => (index === last ? value * odds : value));
   const sum = weighed.reduce((so, value) => so + value, 0);
   return weighed.map((value) => value / sum);
 }
@@ -127,7 +128,7 @@ export function inContext(probabilities: Float64Array, noneShare: number): Float
 /**
  * The pieces that nobody cut say how common it is on a line that something is no digit. Among
  * letters, an n is not to be two strokes that look like 1s. Of a run, the others in its word say so,
- * and else nothing is known: 12% is a number and a sign.
+ * and where they are few, its line and its page; of a mark alone in its word, nothing is known.
  */
 export function noneSharesOf(
   lines: readonly LineAtoms[],
@@ -145,8 +146,12 @@ export function noneSharesOf(
     const whole = total(counts);
     const wordOf = wordsOf(line);
     const word = line.runs.map(([first]) => wordOf[first]!);
-    const beside = counts.map((own, index) => {
+    const pieceOf = piecesOf(line);
+    const piece = line.runs.map(([first]) => pieceOf[first]!);
+    const beside = counts.map((_, index) => {
       if (word[index]!.isAlone) return USUAL;
+      // A half is not told by the pair that it is of.
+      const own = total(counts.filter((_, other) => piece[other] === piece[index]));
       const inWord = total(counts.filter((_, other) => word[other] === word[index]));
       const ofOthers = share(less(whole, own), ofPage, PRIOR);
       return share(less(inWord, own), ofOthers, WORD_PRIOR);
@@ -175,6 +180,12 @@ const less = (whole: Count, part: Count): Count => ({
 /** The share of none, as it is otherwise where there are few pieces. */
 const share = ({ all, none }: Count, otherwise: number, prior: number): number =>
   (none + prior * otherwise) / (all + prior);
+
+/** For each atom, the number of the piece that it was cut from. */
+function piecesOf({ boxes, cutStrokes }: LineAtoms): number[] {
+  let number = 0;
+  return boxes.map((_, atom) => (atom > 0 && !cutStrokes[atom - 1] ? ++number : number));
+}
 
 /** For each atom, the word that it is of, and whether that is one mark alone. */
 function wordsOf(line: LineAtoms): { readonly isAlone: boolean }[] {

@@ -66,7 +66,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     else:
         return seen
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
-    return resized(seen, size)
+    return _resized(seen, size)
 
 
 def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
@@ -116,7 +116,7 @@ def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)
     found = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
     if found.shape != ink.shape:
-        found = resized(found, (width, height))
+        found = _resized(found, (width, height))
     return np.where(found < _LIKELY, np.float32(0), found)
 
 
@@ -127,8 +127,7 @@ def _is_broad(ink: Ink) -> bool:
     return bool(cv2.erode(strokes, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).any())
 
 
-def resized(picture: Ink, size: tuple[int, int]) -> Ink:
-    """A picture (h, w) float32 in another size, (width, height)."""
+def _resized(picture: Ink, size: tuple[int, int]) -> Ink:
     is_smaller = size[0] < picture.shape[1]
     way = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.float32)

@@ -1,9 +1,8 @@
 """What a stroke finder learns from: pieces of pages, and all that was written there.
 
 Pages of every kind that is drawn, some of them on tables and in hard light, as the light that is
-missing from the paper, which is what the reader shows, and from as far away as it does. Some are
-seen from aside, or sharpened, as telephones do it. Of some, the digits have few pixels; of others,
-a part is seen; and some are no pages at all.
+missing from the paper, which is what the reader shows, and from as far away as it does. Of some,
+the digits have few pixels; of others, a part is seen; and some are no pages at all.
 """
 
 import multiprocessing
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.strokes import DARKEST, PALEST, fitting, normalised, resized
+from inkdigits.imaging.strokes import DARKEST, PALEST, fitting, normalised
 from inkdigits.synthesis.page import SyntheticPage, synthetic_page
 from inkdigits.synthesis.photos import photographed
 from inkdigits.synthesis.scenes import synthetic_scene
@@ -29,8 +28,6 @@ PATCH_PX = 160
 _SMALLEST_PX, _NEAR_PX, _LARGEST_PX = 8.0, 14.0, 110.0  # of digits
 _SCENES = 0.08  # share of the pictures in which nothing is written
 _HARD_LIGHT = 0.25  # share of the pages that lie on tables, or in hard light
-_ASIDE, _LEAN = 0.25, 0.2  # share of the pages that lean; so far, as a share of their height
-_SHARPENED, _MOST_SHARP, _SHARP_PX = 0.25, 1.5, 1.5  # share; so much of what a blur takes off
 _CUT_OFF, _MOST_CUT = 0.3, 0.3  # share of the pages whose edges are not seen; so much of a side
 _MOST = 8  # patches of one page
 _ON_INK = 0.75  # of the patches lie around something written
@@ -125,7 +122,7 @@ def _endless(
             picture, ink = _cropped(page, rng)
         missing = _missing(picture)
         if missing is not None:
-            yield from _cut_out(missing, resized(ink, missing.shape[::-1]), rng)
+            yield from _cut_out(missing, _fitted(ink, missing.shape), rng)
 
 
 def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]]) -> SyntheticPage:
@@ -149,38 +146,19 @@ def _page(rng: np.random.Generator, digits: tuple[_Pixels, NDArray[np.integer]])
     )
     if is_in_hard_light:
         page = photographed(page, rng)
-    if rng.random() < _ASIDE:
-        page = _leaning(page, rng.normal(0, _LEAN))
-    picture = page.picture
-    if digit_px < _NEAR_PX:
-        height, width = page.ink.shape
-        scale = digit_px / _NEAR_PX
-        size = round(width * scale), round(height * scale)
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if rng.random() < _SHARPENED:
-        picture = _sharpened(picture, rng.uniform(0, _MOST_SHARP))
-    return replace(page, picture=picture)
-
-
-def _leaning(page: SyntheticPage, lean: float) -> SyntheticPage:
-    """As seen from aside: what stood upright leans over by such a share of its height."""
+    if digit_px >= _NEAR_PX:
+        return page
     height, width = page.ink.shape
-    aside = np.array([[1, lean, -lean * height / 2], [0, 1, 0]])
-    size = width, height
-    picture = cv2.warpAffine(page.picture, aside, size, borderMode=cv2.BORDER_REPLICATE)
-    ink = cv2.warpAffine(page.ink, aside, size)
-    return replace(page, picture=np.asarray(picture, np.uint8), ink=np.asarray(ink, np.float32))
-
-
-def _sharpened(picture: _Pixels, amount: float) -> _Pixels:
-    soft = cv2.GaussianBlur(picture, (0, 0), _SHARP_PX)
-    return np.asarray(cv2.addWeighted(picture, 1 + amount, soft, -amount, 0), np.uint8)
+    scale = digit_px / _NEAR_PX
+    size = round(width * scale), round(height * scale)
+    picture = cv2.resize(page.picture, size, interpolation=cv2.INTER_AREA)
+    return replace(page, picture=np.asarray(picture, np.uint8))
 
 
 def _cropped(page: SyntheticPage, rng: np.random.Generator) -> tuple[_Pixels, NDArray[np.float32]]:
     """Its picture and ink, of some pages a part: the edge goes through boxes and strokes."""
     shape = page.picture.shape[:2]
-    ink = resized(page.ink, shape[::-1])
+    ink = _fitted(page.ink, shape)
     if rng.random() >= _CUT_OFF:
         return page.picture, ink
     start, end = (rng.uniform(0, _MOST_CUT, 2) * shape for _ in range(2))
@@ -204,6 +182,12 @@ def _missing(picture: _Pixels) -> NDArray[np.float32] | None:
 
     page_ink(picture, look)
     return seen[0]  # of the page; others are of panels on it
+
+
+def _fitted(ink: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if ink.shape == shape:
+        return ink
+    return np.asarray(cv2.resize(ink, shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _cut_out(

@@ -31,7 +31,7 @@ def seen_as(*classes: tuple[int, float]) -> np.ndarray:
     return judged
 
 
-def read(judged: np.ndarray, *labels: int, nats: float = 30.0):
+def read(judged: np.ndarray, *labels: int, nats: float = 30.0, letter: float = 0.0):
     """Read the line again; the line reader says the labels, so many nats before anything else."""
     asked = []
     whole = line()
@@ -51,7 +51,8 @@ def read(judged: np.ndarray, *labels: int, nats: float = 30.0):
             logits[round(frame), 0], logits[round(frame), label] = 0.0, nats
         return log_softmax(logits)
 
-    return read_again(whole, choice, marks, reader), marks, asked
+    letters = np.full(len(marks), letter)
+    return read_again(whole, choice, marks, letters, reader), marks, asked
 
 
 def values(marks: list[Mark]) -> list[int]:
@@ -65,28 +66,12 @@ def test_about_a_clear_digit_that_stands_apart_nobody_is_asked():
     assert found[2] == marks[2]
 
 
-def test_about_what_stands_among_letters_nobody_is_asked():
+@pytest.mark.parametrize(("letter", "is_asked"), [(0.85, True), (0.95, False)])
+def test_about_what_is_probably_letters_nobody_is_asked(letter, is_asked):
     """Out of which a reader that knows only digits would make digits."""
-    boxes = tuple(Box(14 * index, 0, 12, 20) for index in range(6))
-    labels = np.repeat(np.arange(1, 7, dtype=np.int32), 14)[None].repeat(20, axis=0)
-    ink = np.ones(labels.shape, np.float32)
-    word = LineAtoms(boxes, np.zeros(5), 20.0, ink, labels, 1, tuple(range(6)))
-    runs = [run for run in word.candidates() if run.first == run.last]
-    for letters, is_asked in ((5, False), (1, True)):
-        judged = seen_as((6, 0.6), *[(NONE, 0.9)] * letters, *[(2, 0.99)] * (5 - letters))
-        (choice,) = choose([word], [runs], judged)
-        before = [
-            Mark(box, row, 1.0, np.zeros((28, 28), np.float32))
-            for box, row in zip(boxes, judged, strict=True)
-        ]
-        asked = []
-
-        def reader(strip: np.ndarray, asked: list = asked) -> np.ndarray:
-            asked.append(strip)
-            return log_softmax(np.zeros((-(-strip.shape[1] // 2), 12)))
-
-        read_again(word, choice, before, reader)
-        assert bool(asked) == is_asked
+    found, marks, asked = read(seen_as((2, 0.6), (6, 0.6), (7, 0.6)), 3 + 1, letter=letter)
+    assert bool(asked) == is_asked
+    assert (found == marks) != is_asked
 
 
 def test_two_witnesses_are_surer_than_one():

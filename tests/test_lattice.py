@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inkdigits.imaging.atoms import Candidate, LineAtoms, Segment
-from inkdigits.lattice import choose, in_context
+from inkdigits.lattice import choose
 from inkdigits.reading import Box
 
 NONE = 10  # the column of "no digit"
@@ -98,71 +98,6 @@ def test_what_no_digit_costs_follows_from_the_pieces_of_line_and_page():
         share = (none + 8 * of_page) / (2 + 8)
         certain = -np.log(1e-6)  # that the first one is a digit
         assert choice.lattice.as_none[0] - certain == pytest.approx(-np.log(share))
-
-
-def word_of(*is_digit: bool, apart: tuple[int, ...] = ()) -> tuple[LineAtoms, list, np.ndarray]:
-    """Pieces in a row, with a space before some of them."""
-    line = line_of(len(is_digit))
-    spaces = np.cumsum([index in apart for index in range(len(is_digit))])
-    boxes = tuple(
-        Box(box.x + 20 * by, *box[1:]) for box, by in zip(line.boxes, spaces.tolist(), strict=True)
-    )
-    runs = runs_of(*[(index, index) for index in range(len(is_digit))])
-    return (
-        replace(line, boxes=boxes),
-        runs,
-        judged(*[(3 if digit else NONE, 1.0) for digit in is_digit]),
-    )
-
-
-class TestWhatStandsBeside:
-    def shares(self, *is_digit: bool, apart: tuple[int, ...] = ()) -> list[float]:
-        line, runs, probabilities = word_of(*is_digit, apart=apart)
-        (choice,) = choose([line], [runs], probabilities)
-        assert choice.runs == list(range(len(is_digit)))
-        return choice.none_shares.tolist()
-
-    def test_the_others_of_a_word_tell_and_few_of_them_for_the_line(self):
-        of_page = 3 / (4 + 8)
-        of_others = (3 + 8 * of_page) / (3 + 8)
-        *_, last = self.shares(False, False, False, True)
-        assert last == pytest.approx((3 + 4 * of_others) / (3 + 4))
-
-    def test_a_number_on_a_line_of_letters_is_less_doubted_than_a_letter_there(self):
-        letters = self.shares(*[False] * 6, True, True, True, apart=(6,))
-        assert max(letters[6:]) < 0.4 < 0.6 < min(letters[:6])
-
-    def test_of_what_stands_alone_nothing_is_known(self):
-        assert self.shares(*[False] * 6, True, apart=(6,))[-1] == pytest.approx(0.3)
-
-    def test_a_pair_that_touches_does_not_speak_against_itself(self):
-        """One mark alone, which as a whole is no digit."""
-        runs = runs_of((0, 0), (1, 1), (0, 1))
-        probabilities = judged((2, 0.99), (6, 0.99), (NONE, 0.99))
-        (choice,) = choose([line_of(2, 1.0)], [runs], probabilities)
-        assert choice.none_shares.tolist() == [0.3, 0.3]
-
-    def test_halves_are_not_told_by_the_pair_that_they_are_of(self):
-        """Two pairs in a word: each is no digit, and speaks of the other's halves alone."""
-        runs = runs_of((0, 0), (1, 1), (0, 1), (2, 2), (3, 3), (2, 3))
-        pair = (2, 0.99), (6, 0.99), (NONE, 0.99)
-        line = replace(line_of(4), cut_strokes=np.array([1.0, 0.0, 1.0]))
-        (choice,) = choose([line], [runs], judged(*pair, *pair))
-        of_others = (1 + 8 * 2 / (2 + 8)) / (1 + 8)
-        assert choice.none_shares == pytest.approx([(1 + 4 * of_others) / (1 + 4)] * 4)
-
-    @pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
-    def test_no_more_than_usual_changes_nothing(self, share):
-        (probabilities,) = judged((4, 0.7))
-        np.testing.assert_array_equal(in_context(probabilities, share), probabilities)
-
-    def test_among_letters_the_odds_are_theirs(self):
-        """Bayes: nine of ten rather than three of ten."""
-        (probabilities,) = judged((4, 0.9))
-        found = in_context(probabilities, 0.9)
-        odds = (0.1 / 0.9) * (9 / 1) / (3 / 7)
-        assert found.sum() == pytest.approx(1)
-        assert found[NONE] / found[4] == pytest.approx(odds, rel=1e-5)
 
 
 def test_the_same_digit_with_or_without_a_speck_is_no_doubt():

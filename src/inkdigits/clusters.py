@@ -25,7 +25,7 @@ _GLYPH_PX = 28
 _NUM_STRINGS = 8
 _STROKE = 0.3  # what is fainter does not count for a box
 _SMALLEST = 0.4  # of a digit's height: what is lower, and was left out, stays so
-_LETTERS = 0.5  # of what stands beside it is no digit: the line reader knows only digits
+_LETTERS = 0.9  # a stretch is so probably of letters: the line reader knows only digits
 _CLEAR = 0.95  # whatever the dial says: it must not change what is read
 _AGREED = 0.99  # the share of a string that both say, from which on it confirms the digits
 _UNHEARD = -2.0  # nats: a string that is less probable to the line reader is doubted
@@ -60,6 +60,7 @@ def read_again(
     line: LineAtoms,
     choice: Choice,
     marks: Sequence[Mark],
+    letters: NDArray[np.float64],
     read: Callable[[Ink], NDArray[np.float64]],
 ) -> list[Mark]:
     """Ask the line reader about what stands close together, and where the cuts leave doubt.
@@ -70,6 +71,7 @@ def read_again(
         line: the atoms.
         choice: the runs that were chosen of them.
         marks: one for each of these runs.
+        letters: (marks,) from 0 to 1, how probably each is a letter.
         read: strip (32, W) → (frames, classes + 2) log-probabilities.
 
     Returns:
@@ -84,7 +86,7 @@ def read_again(
         box = Box.around(line.boxes[first : last + 1])
         is_speck = not before and box.height < _SMALLEST * line.height_px
         is_clear = first == last and bool(before) and before[0].is_clear
-        is_among_letters = bool(inside) and choice.none_shares[inside].mean() > _LETTERS
+        is_among_letters = bool(inside) and letters[inside].mean() > _LETTERS
         if is_speck or is_clear or is_among_letters:
             result += before
         else:

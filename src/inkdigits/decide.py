@@ -1,7 +1,6 @@
 """From logits to a status: what may be trusted, what a person should look at, what is no digit."""
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +15,8 @@ from inkdigits.reading import Box, Digit, Status
 DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
-_DOUBTFUL_LINE, _DOUBTFUL_PAGE = 1 / 3, 1 / 2  # shares of rejected marks
-_LETTERS = 1 / 2  # ... of a word or a line of letters
-_WORD, _LINE = 3, 5  # fewer marks do not tell whether they are letters, or a number
-_SPACE = 0.35  # between words, in heights
+# What is so probably a letter is none either: to lose a digit costs more than to review a letter.
+_LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok
 
 
 @dataclass(frozen=True)
@@ -159,80 +156,47 @@ def judge(
 
 
 def in_company(
-    lines: Sequence[Sequence[Digit]], *, is_crowded: bool = False, are_digits: bool = False
+    lines: Sequence[Sequence[Digit]],
+    letters: Sequence[NDArray[np.float64]],
+    *,
+    is_crowded: bool = False,
+    are_digits: bool = False,
 ) -> list[list[Digit]]:
-    """Doubt the digits that stand among what is no digit.
+    """Judge digits by what stands beside them.
 
-    Between letters, a stroke is rather an l than a 1, whatever it looks like by itself. So a word
-    of three marks of which more than half were rejected holds no digit; nor does any word with a
-    rejected mark on a line of letters, which is one of five marks or more with half of them
-    rejected, unless more of the word is sure than rejected, as of 12%. Elsewhere on a line a third
-    of whose marks were rejected, or on a page half of whose marks were, nothing is ok but numbers:
-    words and lines of three digits or more, all of them sure. A 1 is only a bar, as fences, rulings
-    and bricks are; so where nothing but 1s is sure on a page, they are for review as well. On a
-    crowded page, nothing is for review: there, what is not ok is no digit.
+    What is almost certainly a letter is no digit, and what may well be one is for review. A 1 is
+    only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page, they
+    are for review as well. On a crowded page, nothing is for review: there, what is not ok is no
+    digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
+        letters: of each line, (n,) from 0 to 1, how probably each is a letter.
         is_crowded: the page holds far more marks than a page of digits.
-        are_digits: somebody says that these are digits, so none is rejected for its company, and a
-            1 is not doubted.
+        are_digits: somebody says that these are digits, so a 1 is not doubted.
 
     Returns:
         The same, some with a worse status.
     """
-    every = [digit for line in lines for digit in line]
-    are_bars = not are_digits and all(
-        digit.value == "1" for digit in every if digit.status is Status.OK
-    )
-    is_page_doubtful = _share_rejected(every) >= _DOUBTFUL_PAGE
-    company = []
-    for line in lines:
-        of_line = _share_rejected(line)
-        is_doubtful = is_page_doubtful or of_line >= _DOUBTFUL_LINE
-        is_of_letters = len(line) >= _LINE and of_line >= _LETTERS
-        beside = list(line)
-        for word in _words(line):
-            digits = [line[index] for index in word]
-            is_number = not is_crowded and (_is_number(digits) or _is_number(line))
-            worse = (
-                {Status.OK: Status.REVIEW} if are_bars or (is_doubtful and not is_number) else {}
-            )
-            if is_crowded:
-                worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
-            if not are_digits and _is_of_letters(digits, is_of_letters):
-                worse = dict.fromkeys((Status.OK, Status.REVIEW), Status.REJECT)
-            for index, digit in zip(word, digits, strict=True):
-                beside[index] = replace(digit, status=worse.get(digit.status, digit.status))
-        company.append(beside)
-    return company
+    seen = [
+        [_among(digit, letter) for digit, letter in zip(line, of_line.tolist(), strict=True)]
+        for line, of_line in zip(lines, letters, strict=True)
+    ]
+    sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
+    worse: dict[Status, Status] = {}
+    if not are_digits and sure <= {"1"}:
+        worse = {Status.OK: Status.REVIEW}
+    if is_crowded:
+        worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
+    return [
+        [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
+        for line in seen
+    ]
 
 
-def _is_number(digits: Sequence[Digit]) -> bool:
-    return len(digits) >= _WORD and all(digit.status is Status.OK for digit in digits)
-
-
-def _is_of_letters(word: Sequence[Digit], is_line_of_letters: bool) -> bool:
-    if len(word) >= _WORD and _share_rejected(word) > _LETTERS:
-        return True
-    num_sure = sum(digit.status is Status.OK for digit in word)
-    num_rejected = sum(digit.status is Status.REJECT for digit in word)
-    return is_line_of_letters and num_rejected > 0 and num_sure <= num_rejected
-
-
-def _words(line: Sequence[Digit]) -> list[list[int]]:
-    """Which digits of a line stand together, from left to right."""
-    space = _SPACE * statistics.median([digit.box.height for digit in line] or [0])
-    words: list[list[int]] = []
-    right = -math.inf
-    for index in sorted(range(len(line)), key=lambda index: line[index].box.x):
-        if line[index].box.x - right > space:
-            words.append([])
-        words[-1].append(index)
-        right = max(right, line[index].box.right)
-    return words
-
-
-def _share_rejected(digits: Sequence[Digit]) -> float:
-    rejected = sum(digit.status is Status.REJECT for digit in digits)
-    return rejected / len(digits) if digits else 0.0
+def _among(digit: Digit, letter: float) -> Digit:
+    if letter > _LETTER and digit.status is not Status.BLANK:
+        return replace(digit, status=Status.REJECT)
+    if letter > _MAYBE and digit.status is Status.OK:
+        return replace(digit, status=Status.REVIEW)
+    return digit

@@ -27,8 +27,6 @@ _SHARPNESS = 2.0  # the neighbours of a cut tell of each other, so their sum say
 _ALIKE = 0.6  # runs that share so much of their boxes are the same digit
 _WIDEST, _LOWEST = 1.1, 0.4  # in heights, of a piece that may be one letter, and no speck
 _PRIOR = 8.0  # so many pieces more speak of a line, as its page has them; of a page, all digits
-_WORD_PRIOR = 4.0  # ... of a word, as its line has them
-_USUAL = 0.3  # as many are no digit where nothing else is known
 
 
 @dataclass(frozen=True)
@@ -130,14 +128,11 @@ class Choice(NamedTuple):
         runs: which of the line's candidates they are, left to right.
         certainty: (digits,) from 0 to 1: how sure it is that the ink is cut rightly there; 1 for
             what is not cut.
-        none_shares: (digits,) from 0 to 1: how common it is beside each that something is no
-            digit.
         lattice: what they were chosen from.
     """
 
     runs: list[int]
     certainty: NDArray[np.float64]
-    none_shares: NDArray[np.float64]
     lattice: Lattice
 
 
@@ -158,10 +153,10 @@ def choose(
         What was chosen on each line.
     """
     chosen, start = [], 0
-    none_shares = _none_shares(lines, candidates, judged)
-    for line, runs, (of_line, beside) in zip(lines, candidates, none_shares, strict=True):
+    none_shares = _none_shares(lines, candidates, judged).tolist()
+    for line, runs, none_share in zip(lines, candidates, none_shares, strict=True):
         rows = judged[start : start + len(runs)]
-        lattice = Lattice.of(line, runs, rows, -math.log(max(of_line, math.exp(-_NO_DIGIT))))
+        lattice = Lattice.of(line, runs, rows, -math.log(max(none_share, math.exp(-_NO_DIGIT))))
         costs, num_atoms = lattice.costs(), len(line.boxes)
         path = best_path(num_atoms, lattice.spans, costs, lattice.skip)
         shares = run_shares(num_atoms, lattice.spans, _SHARPNESS * costs, _SHARPNESS * lattice.skip)
@@ -172,39 +167,23 @@ def choose(
         certainty = ((is_same & _overlap(first, last, area, path)) @ shares).clip(0, 1)
         cut = np.concatenate([[0.0], line.cut_strokes, [0.0]])
         is_cut = (cut[first] > 0) | (cut[last + 1] > 0)
-        chosen.append(Choice(path, np.where(is_cut[path], certainty, 1.0), beside[path], lattice))
+        chosen.append(Choice(path, np.where(is_cut[path], certainty, 1.0), lattice))
         start += len(runs)
     return chosen
-
-
-def in_context(probabilities: NDArray[np.float32], none_share: float) -> NDArray[np.float32]:
-    """What a mark probably is, knowing how common it is beside it that something is no digit.
-
-    Args:
-        probabilities: (classes + 1,) float32, the last of which is "no digit".
-        none_share: in [0, 1). A usual one changes nothing, nor does less.
-    """
-    odds = none_share / (1 - none_share) * (1 - _USUAL) / _USUAL
-    if odds <= 1:
-        return probabilities
-    weighed = np.append(probabilities[:-1], probabilities[-1] * np.float32(odds))
-    return np.asarray(weighed / weighed.sum(), np.float32)
 
 
 def _none_shares(
     lines: Sequence[LineAtoms],
     candidates: Sequence[Sequence[Candidate]],
     judged: NDArray[np.float32],
-) -> list[tuple[float, NDArray[np.float64]]]:
-    """How common it is that something is no digit: on each line, and beside each of its n runs.
+) -> NDArray[np.float64]:
+    """(lines,) how common it is that something is no digit.
 
     The pieces that nobody cut say so. Few of them are no digit where digits stand, which are pairs
     that touch, and most where letters do; there, an n is not to be two strokes that look like 1s.
-    Of a run, the others in its word say so, and where they are few, its line and its page; of a
-    mark alone in its word, nothing is known.
     """
-    counted, start = [], 0  # of each run, whether it is a piece that is none; a piece; which one
-    for line, runs in zip(lines, candidates, strict=True):
+    counts, start = np.zeros((len(lines), 2)), 0  # pieces of each line that are none; all of them
+    for count, line, runs in zip(counts, lines, candidates, strict=True):
         first, last = np.array([(run.first, run.last) for run in runs], np.int64).reshape(-1, 2).T
         size = np.array([run.segment.box[2:] for run in runs]).reshape(-1, 2) / line.height_px
         is_free = np.concatenate([[0.0], line.cut_strokes, [0.0]]) == 0  # nothing is cut there
@@ -212,40 +191,11 @@ def _none_shares(
         is_piece = is_free[first] & (free_before[last + 1] - free_before[first] == 1)
         is_piece &= is_free[last + 1] & (size[:, 0] <= _WIDEST) & (size[:, 1] >= _LOWEST)
         is_none = is_piece & (judged[start : start + len(runs), -1] > 0.5)
-        counted.append((np.array([is_none, is_piece], np.float64), free_before[first + 1]))
+        count[:] = is_none.sum(), is_piece.sum()
         start += len(runs)
-    on_page = sum((counts.sum(axis=1) for counts, _ in counted), np.zeros(2))
-    of_page, shares = _share(on_page, np.zeros(1), _PRIOR), []
-    for line, runs, (counts, piece) in zip(lines, candidates, counted, strict=True):
-        whole = counts.sum(axis=1, keepdims=True)
-        firsts = [run.first for run in runs]
-        word, is_alone = (of_atoms[firsts] for of_atoms in _words(line))
-        num = len(line.boxes) + 1  # a half is not told by the pair that it is of
-        own = np.array([np.bincount(piece, of, num)[piece] for of in counts])
-        in_word = np.array([np.bincount(word, of, num)[word] for of in counts])
-        of_others = _share(whole - own, of_page, _PRIOR)
-        beside = _share(in_word - own, of_others, _WORD_PRIOR)
-        of_line = float(_share(whole, of_page, _PRIOR)[0])
-        shares.append((of_line, np.where(is_alone, _USUAL, beside)))
-    return shares
-
-
-def _share(
-    counts: NDArray[np.float64], otherwise: NDArray[np.float64], prior: float
-) -> NDArray[np.float64]:
-    """(none, pieces) → the share of none, as it is otherwise where there are few pieces."""
-    none, pieces = counts
-    return np.asarray((none + prior * otherwise) / (pieces + prior), np.float64)
-
-
-def _words(line: LineAtoms) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(atoms,) the word that each is of, and whether that is one mark alone."""
-    word = np.zeros(len(line.boxes), np.int64)
-    is_alone = np.zeros(len(line.boxes), bool)
-    for number, (first, last) in enumerate(line.words()):
-        word[first : last + 1] = number
-        is_alone[first : last + 1] = (line.cut_strokes[first:last] > 0).all()
-    return word, is_alone
+    none, pieces = counts.T
+    of_page = none.sum() / (pieces.sum() + _PRIOR)
+    return np.asarray((none + _PRIOR * of_page) / (pieces + _PRIOR), np.float64)
 
 
 def _overlap(

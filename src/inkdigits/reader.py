@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
+from inkdigits.company import among_letters
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
@@ -19,7 +20,7 @@ from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import find_strokes
-from inkdigits.lattice import choose, in_context
+from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax
 
@@ -148,7 +149,7 @@ class Reader:
         elif self.rule.rejects:
             finding = find_atoms(self._page_ink(picture), is_one_line=line)
             ink, note = finding.ink, finding.note
-            lines = self._chosen(finding.lines, is_crowded=bool(note))
+            lines = self._chosen(finding.lines, is_crowded=bool(note), are_digits=line)
         else:
             ink = self._page_ink(picture)
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
@@ -165,7 +166,8 @@ class Reader:
             )
         )
         by_line = [[next(digits) for _ in row] for row in lines]
-        rows = in_company(by_line, is_crowded=bool(note), are_digits=single or line)
+        letters = self._letters(lines, are_digits=single or line)
+        rows = in_company(by_line, letters, is_crowded=bool(note), are_digits=single or line)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(
             name, tuple(Line(tuple(row)) for row in rows), self.bundle.name, elapsed_ms, note
@@ -191,35 +193,43 @@ class Reader:
             for segment, of, glyph in zip(segments, judged, output.glyph, strict=True)
         ]
 
-    def _chosen(self, lines: list[LineAtoms], *, is_crowded: bool) -> list[list[Mark]]:
+    def _chosen(
+        self, lines: list[LineAtoms], *, is_crowded: bool, are_digits: bool
+    ) -> list[list[Mark]]:
         """Let the networks themselves say where each digit ends; lines without one are left out.
 
-        On a page with more marks than anybody writes digits, none is read twice.
+        On a page with more marks than anybody writes digits, none is read twice. Where somebody
+        says that these are digits, they are not among letters.
         """
         runs = [line.candidates() for line in lines]
         marks = self._marks([run.segment for row in runs for run in row])
         judged = np.array([mark.probabilities for mark in marks], np.float32)
         choices = choose(lines, runs, judged.reshape(len(marks), len(self.bundle.classes) + 1))
-        num_marks = sum(len(choice.runs) for choice in choices)
-        is_read_twice = self.bundle.has_lines and not is_crowded and num_marks <= _MOST_READ_TWICE
-        found, start = [], 0
-        for line, row, choice in zip(lines, runs, choices, strict=True):
-            chosen = [
-                replace(
-                    mark := marks[start + index],
-                    probabilities=in_context(mark.probabilities, none_share),
-                    certainty=certainty,
-                )
-                for index, certainty, none_share in zip(
-                    choice.runs, choice.certainty.tolist(), choice.none_shares.tolist(), strict=True
-                )
-            ]
+        rows, start = [], 0
+        for row, choice in zip(runs, choices, strict=True):
+            certainty = choice.certainty.tolist()
+            rows.append(
+                [
+                    replace(marks[start + index], certainty=of)
+                    for index, of in zip(choice.runs, certainty, strict=True)
+                ]
+            )
             start += len(row)
-            if is_read_twice:
-                chosen = read_again(line, choice, chosen, self._spoken)
-            if chosen:
-                found.append(chosen)
-        return found
+        if self.bundle.has_lines and not is_crowded and sum(map(len, rows)) <= _MOST_READ_TWICE:
+            letters = self._letters(rows, are_digits=are_digits, may_touch=True)
+            rows = [
+                read_again(*of_line, self._spoken)
+                for of_line in zip(lines, choices, rows, letters, strict=True)
+            ]
+        return [row for row in rows if row]
+
+    def _letters(
+        self, rows: list[list[Mark]], *, are_digits: bool, may_touch: bool = False
+    ) -> list[NDArray[np.float64]]:
+        """How probably each mark of each line is a letter."""
+        if are_digits:
+            return [np.zeros(len(row)) for row in rows]
+        return among_letters(rows, self.bundle.classes, may_touch=may_touch)
 
     def _spoken(self, strip: NDArray[np.float32]) -> NDArray[np.float64]:
         """What the line reader says of a strip: (frames, labels) log-probabilities."""

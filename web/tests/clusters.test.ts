@@ -77,11 +77,10 @@ async function readJudged(
   labels: number[],
   nats = HEARD,
   line = TOUCHING,
-  noneShare = 0.3,
+  letter = 0,
 ): Promise<{ found: Mark[]; marks: Mark[]; asked: Ink[] }> {
   const asked: Ink[] = [];
-  const beside = line.runs.map(() => noneShare);
-  const choice = choose(line, judged, { ofLine: 0, beside });
+  const choice = choose(line, judged, 0);
   const marks = choice.runs.map((run): Mark => {
     const { box, ink } = line.segments[run]!;
     const [probabilities, glyph] = [judged[run]!, new Float32Array(784)];
@@ -102,7 +101,11 @@ async function readJudged(
     });
     return [...logSoftmax(logits)];
   };
-  return { found: await readAgain(line, choice, marks, speak), marks, asked };
+  return {
+    found: await readAgain(line, choice, marks, new Float64Array(marks.length).fill(letter), speak),
+    marks,
+    asked,
+  };
 }
 
 const values = (marks: readonly Mark[]): number[] =>
@@ -124,7 +127,7 @@ describe("a second look", () => {
 
   test("about what stands among letters, nobody is asked", async () => {
     const judged = seenAs([2, 0.6], [6, 0.7], SURE);
-    const { found, marks, asked } = await readJudged(judged, [3 + 1, 5 + 1], HEARD, TOUCHING, 0.6);
+    const { found, marks, asked } = await readJudged(judged, [3 + 1, 5 + 1], HEARD, TOUCHING, 0.95);
     expect(asked.length).toBe(0);
     expect(found).toEqual(marks);
   });

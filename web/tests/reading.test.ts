@@ -20,7 +20,8 @@ import {
   stretch,
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
-import { inContext, noneSharesOf } from "../src/reading/lattice.ts";
+import { amongLetters } from "../src/reading/company.ts";
+import { noneSharesOf } from "../src/reading/lattice.ts";
 import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
@@ -99,59 +100,60 @@ const digit = (status: Status, value = "1"): Digit => ({
   alternatives: [],
 });
 
-/** Words of marks 10 px wide and 20 px high, 2 px apart; 20 px are between words. */
-function lineOf(...words: Status[][]): Digit[] {
+const statuses = (line: Digit[], letters: number[], options = {}): Status[] =>
+  inCompany([line], [Float64Array.from(letters)], options)[0]!.map(({ status }) => status);
+
+test("what is probably a letter is no digit, and what may be one is not sure", () => {
+  const line = [digit("ok", "4"), digit("ok", "4"), digit("ok", "4"), digit("review", "4")];
+  expect(statuses(line, [0.01, 0.2, 0.95, 0.2])).toEqual(["ok", "review", "reject", "review"]);
+});
+
+/** Words as `company.py`'s tests write them: an x is surely none, and a ? is a 4 or none. */
+function lettersIn(...words: string[]): Float64Array {
   let x = 0;
-  return words.flatMap((word) => {
-    const digits = word.map((status): Digit => {
+  const marks = words.flatMap((word) => {
+    const of = [...word].map((mark) => {
+      const probabilities = new Float64Array(11);
+      if (mark === "?") probabilities[4] = probabilities[10] = 0.5;
+      else probabilities[mark === "x" ? 10 : Number(mark)] = 1;
       x += 12;
-      return { ...digit(status, "4"), box: [x - 12, 0, 10, 20] };
+      return {
+        box: [x - 12, 0, 10, 20] as const,
+        probabilities,
+        certainty: 1,
+        glyph: new Float32Array(784),
+        ink: { width: 1, height: 1, data: new Float32Array(1) },
+        isDoubted: false,
+      };
     });
     x += 18;
-    return digits;
+    return of;
   });
+  return amongLetters([marks], "0123456789")[0]!;
 }
 
-const company = (line: Digit[], options = {}): Status[] =>
-  inCompany([line], options)[0]!.map(({ status }) => status);
-
-test("in a word of letters nothing is a digit, but a sign costs none", () => {
-  const line = lineOf(["ok", "review", "reject", "reject", "reject"]);
-  expect(company(line)).toEqual(["reject", "reject", "reject", "reject", "reject"]);
-  expect(company(line, { areDigits: true }).slice(0, 2)).toEqual(["review", "review"]);
-  expect(company(lineOf(["ok", "ok", "reject"]))).toEqual(["review", "review", "reject"]);
-  expect(company(lineOf(["ok", "reject"]))).toEqual(["review", "reject"]);
+test("among letters, what looks like a digit is a letter; a number keeps to itself", () => {
+  expect(Math.max(...lettersIn("40719", "23"))).toBeLessThan(0.05);
+  expect(Math.min(...lettersIn("x0xx1", "xx5xx"))).toBeGreaterThan(0.9);
+  expect(Math.max(...lettersIn("xxxxx", "943", "xxx").slice(5, 8))).toBeLessThan(0.05);
+  const found = lettersIn("xxxxx", "7", "xxxx", "1");
+  expect(found[5]).toBeLessThan(0.3);
+  expect(found[10]).toBeGreaterThan(0.5);
+  expect(amongLetters([], "0123456789")).toEqual([]);
+  expect(lettersIn()).toEqual(new Float64Array(0));
 });
 
-test("on a line of letters even a short word is lost by one", () => {
-  const line = lineOf(["reject", "ok"], ["reject", "reject"], ["ok"], ["ok", "ok", "reject"]);
-  const words = [
-    ["reject", "reject"],
-    ["reject", "reject"],
-    ["review"],
-    ["review", "review", "reject"],
-  ];
-  expect(company(line)).toEqual(words.flat());
+test("a word is weighed as Python weighs it", () => {
+  const python = [0.979198, 0.956154, 0.951335, 0.791215, 0.700773, 0.819508, 0.088601];
+  const found = lettersIn("x1?07x", "3");
+  python.forEach((letter, index) => expect(found[index]).toBeCloseTo(letter, 6));
 });
 
-test("beside letters, only a number is sure", () => {
-  const line = lineOf(["reject", "reject", "reject"], ["ok", "ok"], ["ok", "ok", "ok"]);
-  const letters = ["reject", "reject", "reject"];
-  expect(company(line)).toEqual([...letters, "review", "review", "ok", "ok", "ok"]);
-  const backwards = company([...line].reverse());
-  expect(backwards).toEqual(["ok", "ok", "ok", "review", "review", ...letters]);
-  const [, apart] = inCompany([lineOf(Array(9).fill("reject")), lineOf(["ok"], ["ok"], ["ok"])]);
-  expect(apart!.map(({ status }) => status)).toEqual(["ok", "ok", "ok"]);
-});
-
-/** Pieces of 10 × 20 px in a row, with a space before some of them. */
-function pieces(count: number, apart: number[] = []): LineAtoms {
+/** Pieces of 10 × 20 px in a row. */
+function pieces(count: number): LineAtoms {
   const ink = { width: 10, height: 20, data: new Float32Array(200) };
   const numbers = Array.from({ length: count }, (_, index) => index);
-  const boxes = numbers.map((index) => {
-    const spaces = apart.filter((place) => place <= index).length;
-    return [10 * index + 20 * spaces, 0, 10, 20] as const;
-  });
+  const boxes = numbers.map((index) => [10 * index, 0, 10, 20] as const);
   return {
     runs: numbers.map((index) => [index, index] as const),
     segments: boxes.map((box) => ({ box, ink })),
@@ -168,53 +170,18 @@ const judgedAs = (...digits: number[]): Float64Array[] =>
 test("how common no digit is follows from the uncut pieces of line and page", () => {
   const shares = noneSharesOf([pieces(2), pieces(2)], [judgedAs(1, 0), judgedAs(1, 1)]);
   [1, 0].forEach((none, index) => {
-    expect(shares[index]!.ofLine).toBeCloseTo((none + 8 / 12) / 10, 10);
+    expect(shares[index]!).toBeCloseTo((none + 8 / 12) / 10, 10);
   });
 });
 
-test("the others of a word tell, and few of them for the line", () => {
-  const [shares] = noneSharesOf([pieces(4)], [judgedAs(0, 0, 0, 1)]);
-  const ofOthers = (3 + (8 * 3) / 12) / 11;
-  expect(shares!.beside.at(-1)).toBeCloseTo((3 + 4 * ofOthers) / 7, 10);
-  const [apart] = noneSharesOf([pieces(7, [6])], [judgedAs(0, 0, 0, 0, 0, 0, 1)]);
-  expect(apart!.beside.at(-1)).toBe(0.3);
-});
-
-test("halves are not told by the pair that they are of", () => {
-  const line = {
-    ...pieces(4),
-    cutStrokes: [1, 0, 1],
-    runs: [
-      [0, 0] as const,
-      [1, 1] as const,
-      [0, 1] as const,
-      [2, 2] as const,
-      [3, 3] as const,
-      [2, 3] as const,
-    ],
-    segments: Array(6).fill(pieces(1).segments[0]!),
-  };
-  const [shares] = noneSharesOf([line], [judgedAs(1, 1, 0, 1, 1, 0)]);
-  const ofOthers = (1 + (8 * 2) / 10) / 9;
-  shares!.beside.forEach((share) => expect(share).toBeCloseTo((1 + 4 * ofOthers) / 5, 10));
-});
-
-test("among letters the odds are theirs, and else nothing changes", () => {
-  const probabilities = Float64Array.of(0.9, 0.1);
-  expect(inContext(probabilities, 0.3)).toBe(probabilities);
-  const [digit, none] = inContext(probabilities, 0.9);
-  expect(digit! + none!).toBeCloseTo(1, 10);
-  expect(none! / digit!).toBeCloseTo((0.1 / 0.9) * 9 * (7 / 3), 10);
-});
-
-test("what is sure stays so among digits, and what is not is none in a crowd", () => {
-  expect(company(lineOf(["ok", "ok", "ok", "reject"]))).toEqual(["ok", "ok", "ok", "reject"]);
-  expect(company(lineOf(["review"]), { isCrowded: true })).toEqual(["reject"]);
+test("what is sure stays so, and what is not is none in a crowd", () => {
+  expect(statuses([digit("ok", "4"), digit("reject", "4")], [0, 0])).toEqual(["ok", "reject"]);
+  expect(statuses([digit("review", "4")], [0], { isCrowded: true })).toEqual(["reject"]);
 });
 
 test("bars alone are no sure 1s, unless somebody says so", () => {
-  expect(inCompany([[digit("ok"), digit("ok")]])[0]![0]!.status).toBe("review");
-  expect(inCompany([[digit("ok")]], { areDigits: true })[0]![0]!.status).toBe("ok");
+  expect(statuses([digit("ok"), digit("ok")], [0, 0])).toEqual(["review", "review"]);
+  expect(statuses([digit("ok")], [0], { areDigits: true })).toEqual(["ok"]);
 });
 
 test("a page leaves out what was rejected, and is as bad as its worst digit", () => {

@@ -26,7 +26,6 @@ _MAX_RUN_GAP = 0.35
 _MIN_CUT_HEIGHT = 0.35  # what a cut leaves is higher, or no digit
 _CUT_SPACING = 0.12
 _CLOSE = 0.06  # digits that are nearer than this may be one stroke, or overlap
-_SPACE = 0.35  # between words
 _UNCUT_WIDTH, _CUT_WIDTH = 0.3, 0.14  # beyond the one, at most one cut for each of the other
 _MAX_CUTS = 40
 _MAX_CUT_STROKES = 4.5  # cuts through more ink, in stroke widths, are not tried
@@ -98,10 +97,6 @@ class LineAtoms:
     def clusters(self) -> list[tuple[int, int]]:
         """First and last atom of each stretch in which nothing stands clearly apart."""
         return self._parted(_CLOSE)
-
-    def words(self) -> list[tuple[int, int]]:
-        """First and last atom of what stands between two spaces."""
-        return self._parted(_SPACE)
 
     def _parted(self, gap: float) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []

@@ -14,7 +14,7 @@ import { asStrip, FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, type Strip } from "./strips
 const NUM_STRINGS = 8;
 const STROKE = 0.3; // what is fainter does not count for a box
 const SMALLEST = 0.4; // of a digit's height: what is lower, and was left out, stays so
-const LETTERS = 0.5; // of what stands beside it is no digit: the line reader knows only digits
+const LETTERS = 0.9; // a stretch is so probably of letters: the line reader knows only digits
 const CLEAR = 0.95; // whatever the dial says: it must not change what is read
 const AGREED = 0.99; // the share of a string that both say, from which on it confirms the digits
 const UNHEARD = -2; // nats: a string that is less probable to the line reader is doubted
@@ -46,6 +46,7 @@ export async function readAgain(
   line: LineAtoms,
   choice: Choice,
   marks: readonly Mark[],
+  letters: Float64Array,
   speak: Speak,
 ): Promise<Mark[]> {
   const spans = choice.runs.map((run) => choice.lattice.spans[run]!);
@@ -53,8 +54,9 @@ export async function readAgain(
   for (const [first, last] of stretches(line, spans)) {
     const isInside = ([start]: Run): boolean => first <= start && start <= last;
     const before = marks.filter((_, index) => isInside(spans[index]!));
-    const beside = choice.noneShares.filter((_, index) => isInside(spans[index]!));
-    const isAmongLetters = beside.reduce((sum, share) => sum + share, 0) > LETTERS * beside.length;
+    const beside = letters.filter((_, index) => isInside(spans[index]!));
+    const isAmongLetters =
+      beside.reduce((sum, letter) => sum + letter, 0) > LETTERS * beside.length;
     const [, , , height] = around(line.boxes.slice(first, last + 1));
     const isSpeck = !before.length && height < SMALLEST * line.height_px;
     const isOneClear = first === last && before.length > 0 && isClear(before[0]!);

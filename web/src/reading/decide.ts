@@ -1,16 +1,11 @@
 /** From logits to a status. As Python's `decide.py`. */
 
-import { median } from "./image.ts";
 import { alternatives, type Box, type Digit, type Status } from "./page.ts";
 import { logSumExp } from "./split.ts";
 
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
-const DOUBTFUL_LINE = 1 / 3;
-const DOUBTFUL_PAGE = 1 / 2;
-const LETTERS = 1 / 2; // of the marks of a word or a line of letters were rejected
-const WORD = 3; // fewer marks do not tell whether they are letters, or a number
-const LINE = 5;
-const SPACE = 0.35; // between words, in heights
+const LETTER = 0.8; // what is so probably a letter is no digit
+const MAYBE = 0.05; // ... and what may be one is not ok
 export const DEFAULT_MAX_ERROR = 0.002;
 
 export interface DialRow {
@@ -114,66 +109,27 @@ export function judge(
 }
 
 /**
- * Doubt the digits that stand among what is no digit, but for a number of sure digits; take what
- * stands in a word of letters for none; and doubt bars alone, unless they are digits.
+ * Judge digits by what stands beside them, given how probably each is a letter. Bars alone are
+ * doubted, unless they are digits, and on a crowded page whatever is not sure is none.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
+  letters: readonly Float64Array[],
   { isCrowded = false, areDigits = false } = {},
 ): T[][] {
-  const every = lines.flat();
+  const seen = lines.map((line, number) =>
+    line.map((digit, index) => among(digit, letters[number]![index]!)),
+  );
   const areBars =
-    !areDigits && every.every((digit) => digit.status !== "ok" || digit.value === "1");
-  const isPageDoubtful = shareRejected(every) >= DOUBTFUL_PAGE;
-  return lines.map((line) => {
-    const ofLine = shareRejected(line);
-    const isDoubtful = isPageDoubtful || ofLine >= DOUBTFUL_LINE;
-    const isLineOfLetters = line.length >= LINE && ofLine >= LETTERS;
-    const beside = [...line];
-    for (const word of words(line)) {
-      const digits = word.map((index) => line[index]!);
-      const isSure = !isCrowded && (isNumber(digits) || isNumber(line));
-      const isDoubted = areBars || (isDoubtful && !isSure);
-      const isStrange = !areDigits && isOfLetters(digits, isLineOfLetters);
-      const worse = (status: Status): Status => {
-        if (isStrange && status !== "blank") return "reject";
-        if (status === "ok" && isDoubted) return isCrowded ? "reject" : "review";
-        return status === "review" && isCrowded ? "reject" : status;
-      };
-      for (const index of word) {
-        beside[index] = { ...line[index]!, status: worse(line[index]!.status) };
-      }
-    }
-    return beside;
-  });
+    !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
+  const worse = (status: Status): Status => {
+    if (status === "ok" && areBars) return isCrowded ? "reject" : "review";
+    return status === "review" && isCrowded ? "reject" : status;
+  };
+  return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
 }
 
-function isOfLetters(word: readonly Digit[], isLineOfLetters: boolean): boolean {
-  if (word.length >= WORD && shareRejected(word) > LETTERS) return true;
-  const count = (status: Status): number => word.filter((digit) => digit.status === status).length;
-  return isLineOfLetters && count("reject") > 0 && count("ok") <= count("reject");
-}
-
-function isNumber(digits: readonly Digit[]): boolean {
-  return digits.length >= WORD && digits.every((digit) => digit.status === "ok");
-}
-
-/** Which digits of a line stand together, from left to right. */
-function words(line: readonly Digit[]): number[][] {
-  const space = SPACE * median(line.map((digit) => digit.box[3]));
-  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
-  const found: number[][] = [];
-  let right = -Infinity;
-  for (const index of order) {
-    const [x, , width] = line[index]!.box;
-    if (x - right > space) found.push([]);
-    found.at(-1)!.push(index);
-    right = Math.max(right, x + width);
-  }
-  return found;
-}
-
-function shareRejected(digits: readonly Digit[]): number {
-  const rejected = digits.filter((digit) => digit.status === "reject").length;
-  return digits.length ? rejected / digits.length : 0;
+function among<T extends Digit>(digit: T, letter: number): T {
+  if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
+  return letter > MAYBE && digit.status === "ok" ? { ...digit, status: "review" } : digit;
 }

@@ -1,6 +1,6 @@
 /** Where one digit ends and the next begins, by the network's own probabilities. As `lattice.py`. */
 
-import { type LineAtoms, words } from "./segment.ts";
+import type { LineAtoms } from "./segment.ts";
 import { bestPath, type Run, runShares } from "./split.ts";
 
 // In nats: how much more probable another way must be to make up for it.
@@ -15,8 +15,6 @@ const ALIKE = 0.6; // runs that share so much of their boxes are the same digit
 const WIDEST = 1.1; // in heights, of a piece that may be one letter
 const LOWEST = 0.4; // ... and no speck
 const PRIOR = 8; // so many pieces more speak of a line, as its page has them; of a page, all digits
-const WORD_PRIOR = 4; // ... of a word, as its line has them
-const USUAL = 0.3; // as many are no digit where nothing else is known
 
 /** What each way to explain the atoms of a line costs, in nats. */
 export interface Lattice {
@@ -36,8 +34,6 @@ export interface Choice {
   readonly runs: readonly number[];
   /** How sure it is that the ink is cut rightly there; 1 for what is not cut. */
   readonly certainty: readonly number[];
-  /** How common it is beside each that something is no digit. */
-  readonly noneShares: readonly number[];
   /** What they were chosen from. */
   readonly lattice: Lattice;
 }
@@ -109,91 +105,22 @@ export function costOf(
   return best.at(-1)!.at(-1)!;
 }
 
-/** How common it is that something is no digit: on a line, and beside each of its runs. */
-export interface NoneShares {
-  readonly ofLine: number;
-  readonly beside: readonly number[];
-}
-
-/** What a mark probably is, knowing how common it is beside it that something is no digit. */
-export function inContext(probabilities: Float64Array, noneShare: number): Float64Array {
-  const odds = ((noneShare / (1 - noneShare)) * (1 - USUAL)) / USUAL;
-  if (odds <= 1) return probabilities;
-  const last = probabilities.length - 1;
-  const weighed = probabilities.map((value, index) => (index === last ? value * odds : value));
-  const sum = weighed.reduce((so, value) => so + value, 0);
-  return weighed.map((value) => value / sum);
-}
-
 /**
  * The pieces that nobody cut say how common it is on a line that something is no digit. Among
- * letters, an n is not to be two strokes that look like 1s. Of a run, the others in its word say so,
- * and where they are few, its line and its page; of a mark alone in its word, nothing is known.
+ * letters, an n is not to be two strokes that look like 1s.
  */
 export function noneSharesOf(
   lines: readonly LineAtoms[],
   judged: readonly (readonly Float64Array[])[],
-): NoneShares[] {
-  const counted = lines.map((line, number) =>
-    judged[number]!.map((row, index): Count => {
-      const all = Number(isPiece(line, index));
-      return { all, none: all && Number(row.at(-1)! > 0.5) };
-    }),
-  );
-  const ofPage = share(total(counted.flat()), 0, PRIOR);
-  return lines.map((line, number) => {
-    const counts = counted[number]!;
-    const whole = total(counts);
-    const wordOf = wordsOf(line);
-    const word = line.runs.map(([first]) => wordOf[first]!);
-    const pieceOf = piecesOf(line);
-    const piece = line.runs.map(([first]) => pieceOf[first]!);
-    const beside = counts.map((_, index) => {
-      if (word[index]!.isAlone) return USUAL;
-      // A half is not told by the pair that it is of.
-      const own = total(counts.filter((_, other) => piece[other] === piece[index]));
-      const inWord = total(counts.filter((_, other) => word[other] === word[index]));
-      const ofOthers = share(less(whole, own), ofPage, PRIOR);
-      return share(less(inWord, own), ofOthers, WORD_PRIOR);
-    });
-    return { ofLine: share(whole, ofPage, PRIOR), beside };
+): number[] {
+  const counts = lines.map((line, number) => {
+    const pieces = judged[number]!.filter((_, index) => isPiece(line, index));
+    return { all: pieces.length, none: pieces.filter((row) => row.at(-1)! > 0.5).length };
   });
-}
-
-/** Pieces, and how many of them are no digit. */
-interface Count {
-  readonly all: number;
-  readonly none: number;
-}
-
-const total = (counts: readonly Count[]): Count =>
-  counts.reduce((sum, { all, none }) => ({ all: sum.all + all, none: sum.none + none }), {
-    all: 0,
-    none: 0,
-  });
-
-const less = (whole: Count, part: Count): Count => ({
-  all: whole.all - part.all,
-  none: whole.none - part.none,
-});
-
-/** The share of none, as it is otherwise where there are few pieces. */
-const share = ({ all, none }: Count, otherwise: number, prior: number): number =>
-  (none + prior * otherwise) / (all + prior);
-
-/** For each atom, the number of the piece that it was cut from. */
-function piecesOf({ boxes, cutStrokes }: LineAtoms): number[] {
-  let number = 0;
-  return boxes.map((_, atom) => (atom > 0 && !cutStrokes[atom - 1] ? ++number : number));
-}
-
-/** For each atom, the word that it is of, and whether that is one mark alone. */
-function wordsOf(line: LineAtoms): { readonly isAlone: boolean }[] {
-  return words(line).flatMap(([first, last]) => {
-    const isAlone = line.cutStrokes.slice(first, last).every((strokes) => strokes > 0);
-    const word = { isAlone };
-    return Array.from({ length: last - first + 1 }, () => word);
-  });
+  const total = (name: "all" | "none"): number =>
+    counts.reduce((sum, count) => sum + count[name], 0);
+  const ofPage = total("none") / (total("all") + PRIOR);
+  return counts.map(({ all, none }) => (none + PRIOR * ofPage) / (all + PRIOR));
 }
 
 /** Whether a run is all of what hangs together, and of a size that one mark has. */
@@ -209,14 +136,14 @@ function isPiece({ runs, segments, cutStrokes, height_px }: LineAtoms, index: nu
   );
 }
 
-/** Choose the digits of a line, given the probabilities of its candidates. */
+/** Choose the digits of a line, given the probabilities of its candidates, and how common no digit is. */
 export function choose(
   line: LineAtoms,
   judged: readonly Float64Array[],
-  { ofLine, beside }: NoneShares,
+  noneShare: number,
 ): Choice {
   const { runs, boxes, cutStrokes } = line;
-  const lattice = latticeOf(line, judged, -Math.log(Math.max(ofLine, Math.exp(-NO_DIGIT))));
+  const lattice = latticeOf(line, judged, -Math.log(Math.max(noneShare, Math.exp(-NO_DIGIT))));
   const costs = costsOf(lattice);
   const path = bestPath(boxes.length, runs, costs, lattice.skip);
   const sharp = (values: readonly number[]): number[] => values.map((value) => SHARPNESS * value);
@@ -239,7 +166,7 @@ export function choose(
       1,
     );
   });
-  return { runs: path, certainty, noneShares: path.map((run) => beside[run]!), lattice };
+  return { runs: path, certainty, lattice };
 }
 
 function argmax(values: Float64Array): number {

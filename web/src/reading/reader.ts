@@ -1,9 +1,10 @@
 /** From ink to what is written in it. As Python's `reader.py`. */
 
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
+import { amongLetters } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
-import { choose, inContext, noneSharesOf } from "./lattice.ts";
+import { choose, noneSharesOf } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines, type Segment } from "./segment.ts";
 
@@ -36,7 +37,7 @@ export interface Look {
 
 /**
  * Read the ink of a page; boxes are in pixels of the ink, times `scale`. `areDigits`: somebody says
- * that these are digits, so that a 1 is not doubted where it stands alone. `speak` asks the line
+ * that these are digits, so that none of them is taken for a letter, nor a 1 alone for a bar. `speak` asks the line
  * reader, where the bundle has one.
  */
 export async function readInk(
@@ -47,12 +48,17 @@ export async function readInk(
 ): Promise<Look> {
   const started = performance.now();
   const { left, top, part } = inked(ink);
-  const { rows, note } = rule.rejects
-    ? await readAtoms(part, rule, run, isOneLine, speak)
+  const lettersOf: LettersOf = (rows, options) =>
+    isOneLine || areDigits
+      ? rows.map((row) => new Float64Array(row.length))
+      : amongLetters(rows, rule.classes, options);
+  const { marks, note } = rule.rejects
+    ? await readAtoms(part, rule, run, isOneLine, lettersOf, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
+  const rows = marks.map((row) => row.map((mark) => seen(mark, rule)));
   const place = ([x, y, width, height]: Box): Box =>
     scaled([left + x, top + y, width, height], scale);
-  const lines = inCompany(rows, {
+  const lines = inCompany(rows, lettersOf(marks), {
     isCrowded: Boolean(note),
     areDigits: areDigits || isOneLine,
   }).map((row) => row.map((digit) => ({ ...digit, box: place(digit.box) })));
@@ -75,13 +81,16 @@ export async function readDigits(inks: readonly Ink[], rule: Rule, run: Run): Pr
   });
 }
 
+type LettersOf = (rows: Mark[][], options?: { mayTouch: boolean }) => Float64Array[];
+
 async function readAtoms(
   ink: Ink,
   rule: Rule,
   run: Run,
   isOneLine: boolean,
+  lettersOf: LettersOf,
   speak: Speak | undefined,
-): Promise<{ rows: SeenDigit[][]; note: string }> {
+): Promise<{ marks: Mark[][]; note: string }> {
   const { lines, note } = findAtoms(ink, isOneLine);
   const outputs = await run(lines.flatMap((line) => line.segments.map((segment) => segment.ink)));
   let next = 0;
@@ -90,40 +99,35 @@ async function readAtoms(
   );
   const judged = candidates.map((all) => all.map((mark) => mark.probabilities));
   const noneShares = noneSharesOf(lines, judged);
-  const chosen = lines.map((line, number) => {
-    const choice = choose(line, judged[number]!, noneShares[number]!);
-    const marks = choice.runs.map((index, place): Mark => {
-      const mark = candidates[number]![index]!;
-      return {
-        ...mark,
-        probabilities: inContext(mark.probabilities, choice.noneShares[place]!),
-        certainty: choice.certainty[place]!,
-      };
-    });
-    return { line, choice, marks };
-  });
+  const choices = lines.map((line, number) => choose(line, judged[number]!, noneShares[number]!));
+  let marks = choices.map(({ runs, certainty }, number) =>
+    runs.map((index, place): Mark => ({
+      ...candidates[number]![index]!,
+      certainty: certainty[place]!,
+    })),
+  );
   // On a page with more marks than anybody writes digits, none is read twice.
-  const numMarks = chosen.reduce((sum, { marks }) => sum + marks.length, 0);
-  const isReadTwice = !note && numMarks <= MOST_READ_TWICE;
-  const rows: SeenDigit[][] = [];
-  for (const { line, choice, marks } of chosen) {
-    const found = speak && isReadTwice ? await readAgain(line, choice, marks, speak) : marks;
-    if (found.length) rows.push(found.map((mark) => seen(mark, rule)));
+  if (speak && !note && marks.flat().length <= MOST_READ_TWICE) {
+    const letters = lettersOf(marks, { mayTouch: true });
+    const read: Mark[][] = [];
+    for (const [number, row] of marks.entries()) {
+      const [line, choice] = [lines[number]!, choices[number]!];
+      read.push(await readAgain(line, choice, row, letters[number]!, speak));
+    }
+    marks = read;
   }
-  return { rows, note };
+  return { marks: marks.filter((row) => row.length > 0), note };
 }
 
 async function readSegments(
   lines: readonly (readonly Segment[])[],
   rule: Rule,
   run: Run,
-): Promise<{ rows: SeenDigit[][]; note: string }> {
+): Promise<{ marks: Mark[][]; note: string }> {
   const outputs = await run(lines.flat().map((segment) => segment.ink));
   let next = 0;
-  const rows = lines.map((line) =>
-    line.map((segment) => seen(markOf(segment, outputs[next++]!, rule), rule)),
-  );
-  return { rows, note: "" };
+  const marks = lines.map((line) => line.map((segment) => markOf(segment, outputs[next++]!, rule)));
+  return { marks, note: "" };
 }
 
 function markOf({ box, ink }: Segment, output: Output, rule: Rule): Mark {

@@ -50,7 +50,6 @@ const MAX_RUN_GAP = 0.35;
 const MIN_CUT_HEIGHT = 0.35;
 const CUT_SPACING = 0.12;
 const CLOSE = 0.06; // digits that are nearer than this may be one stroke, or overlap
-const SPACE = 0.35; // between words
 const UNCUT_WIDTH = 0.3;
 const CUT_WIDTH = 0.14;
 const MAX_CUTS = 40;
@@ -86,9 +85,6 @@ type Placed = Pick<LineAtoms, "boxes" | "height_px">;
 
 /** First and last atom of each stretch in which nothing stands clearly apart. */
 export const clusters = (line: Placed): Run[] => parted(line, CLOSE);
-
-/** First and last atom of what stands between two spaces. */
-export const words = (line: Placed): Run[] => parted(line, SPACE);
 
 function parted({ boxes, height_px }: Placed, gap: number): Run[] {
   const found: Run[] = [];

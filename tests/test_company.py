@@ -1,0 +1,138 @@
+"""Among letters, what looks like a digit is a letter; a number keeps to itself."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from inkdigits.clusters import Mark
+from inkdigits.company import among_letters, words_of
+from inkdigits.reading import Box
+
+CLASSES = "0123456789"
+
+
+def line_of(*words: str) -> list[Mark]:
+    """Words of marks 10 px wide and 20 px high, 2 px apart; 20 px are between words.
+
+    A digit is surely that digit, an x surely none, and a ? is a 4 or none.
+    """
+    marks, x = [], 0
+    for word in words:
+        for mark in word:
+            of = np.zeros(11, np.float32)
+            if mark == "?":
+                of[[4, 10]] = 0.5
+            else:
+                of[10 if mark == "x" else int(mark)] = 1
+            marks.append(Mark(Box(x, 0, 10, 20), of, 1.0, np.zeros((28, 28), np.float32)))
+            x += 12
+        x += 18
+    return marks
+
+
+def letters(*lines: tuple[str, ...]) -> list[np.ndarray]:
+    return among_letters([line_of(*words) for words in lines], CLASSES)
+
+
+def test_a_page_of_digits_has_no_letters():
+    for found in letters(("40719", "23"), ("1",), ("10", "01", "5")):
+        assert (found <= 0.05).all()
+
+
+def test_in_a_word_of_letters_nothing_is_a_digit():
+    (found,) = letters(("x0xx1", "xx5xx"))
+    assert (found > 0.9).all()
+
+
+@pytest.mark.parametrize(("number", "most"), [("27", 0.05), ("943", 0.05), ("10", 0.8), ("7", 0.3)])
+def test_a_number_on_a_line_of_letters_may_be_one(number, most):
+    """Even 10, which looks like lo."""
+    (found,) = letters(("xxxxx", number, "xxx"))
+    assert (found[5:-3] < most).all()
+
+
+def test_letters_look_like_some_digits_more_often_than_like_others():
+    (found,) = letters(("xxxxx", "7", "xxxx", "1"))
+    assert found[5] < 0.3 < 0.5 < found[10]
+
+
+@pytest.mark.parametrize("line", [("12x",), ("3x4",), ("12", "x", "34"), ("27x94", "x", "43")])
+def test_a_sign_costs_no_digit(line):
+    """As in 12%, 3/4 and 27.94 € 43."""
+    (found,) = letters(line)
+    is_digit = np.array([mark != "x" for mark in "".join(line)])
+    assert (found[is_digit] < 0.5).all()
+
+
+def test_a_small_mark_that_is_none_tells_nothing():
+    """A comma between numbers; the same as large as they are is a letter, or a sign."""
+    line = line_of("407", "x", "23")
+    comma = replace(line[3], box=line[3].box._replace(y=14, height=6))
+    small, large = among_letters([[*line[:3], comma, *line[4:]], line], CLASSES)
+    assert small[3] < 0.1 < large[3]
+    assert (small <= large).all()
+
+
+def test_what_was_doubted_speaks_neither_way():
+    """Nor for digits: the line reader makes them of what is none."""
+    line = line_of("xxx", "x44x")
+    doubted = [replace(mark, is_doubted=index in (4, 5)) for index, mark in enumerate(line)]
+    before, after = among_letters([line], CLASSES)[0], among_letters([doubted], CLASSES)[0]
+    assert (before[4:6] < 0.5).all()
+    assert (after[4:6] > 0.9).all()
+
+
+def test_what_may_be_digits_that_touch_speaks_less_for_letters():
+    line = line_of("x", "4x")
+    touching = among_letters([line], CLASSES, may_touch=True)[0]
+    assert (touching < among_letters([line], CLASSES)[0]).all()
+
+
+def test_the_page_tells_of_a_line_that_says_little():
+    of_text = letters(*[("xxxxxx", "xxx")] * 5, ("0",))[-1]
+    of_digits = letters(*[("407192", "234")] * 5, ("0",))[-1]
+    assert of_digits[0] < 0.05 < 0.3 < of_text[0]
+
+
+def test_each_word_is_weighed_as_by_trying_every_way():
+    """The forward and backward procedure against all 2^n ways, on a line of one word."""
+    word = "x1?07x"
+    odds = {"x": 13.0, "1": 0.6, "0": 0.6, "7": 0.05, "?": 13.0}
+    (found,) = letters((word,))
+    share = 0.05
+    for _ in range(4):
+        weights = {}
+        for states in product((0, 1), repeat=len(word)):
+            weight = share if states[0] else 1 - share
+            for mark, state, before in zip(word, states, (states[0], *states), strict=False):
+                weight *= (odds[mark] if state else 1) * (0.95 if state == before else 0.05)
+            weights[states] = weight
+        total = sum(weights.values())
+        expected = np.array(
+            [sum(w for states, w in weights.items() if states[i]) for i in range(len(word))]
+        )
+        expected /= total
+        of_page = (expected.sum() + 4 * 0.05) / (len(word) + 4)
+        share = (expected.sum() + 4 * of_page) / (len(word) + 4)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_the_order_in_which_marks_come_is_kept():
+    line = line_of("x0x", "7")
+    there, back = among_letters([line], CLASSES)[0], among_letters([line[::-1]], CLASSES)[0]
+    np.testing.assert_allclose(there, back[::-1])
+
+
+def test_words_are_parted_by_spaces_from_left_to_right():
+    boxes = [mark.box for mark in line_of("407", "1", "23")]
+    assert words_of(boxes) == [[0, 1, 2], [3], [4, 5]]
+    assert words_of(boxes[::-1]) == [[5, 4, 3], [2], [1, 0]]
+    assert words_of([]) == []
+
+
+def test_an_empty_page_and_an_empty_line():
+    assert among_letters([], CLASSES) == []
+    (found,) = among_letters([[]], CLASSES)
+    assert found.shape == (0,)

@@ -1,8 +1,9 @@
 """What the neighbours of a mark say of it: among letters, an o is no 0.
 
-Letters look like digits often enough (o, l, s), whatever a network thinks of each by itself. So
-each word of a page is taken to be of letters or of digits, seldom of both, and what is known of all
-its marks, of its line and of its page tells which: a hidden Markov model of two states.
+Letters look like digits often enough (o, l, s), whatever a network thinks of each by itself. But
+they stand in words, and digits in numbers. So a line is taken to go on as it is, in letters or in
+digits, and the sooner to change the wider a space is; and what all its marks and those of its page
+look like tells which: a hidden Markov model of two states.
 
 Source: Rabiner 1989, "A tutorial on hidden Markov models", the forward and backward procedure.
 """
@@ -14,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.clusters import Mark
-from inkdigits.reading import Box
 
 # How much more often a mark looks like that among letters than among digits, as we counted it in
 # the writing of a dozen people: no digit, one of those that letters look like, and any other.
@@ -25,11 +25,10 @@ _UNKNOWN = 1.0
 _SURELY_NONE = 0.5  # of probability: from here on, it looks like no digit
 _SMALL = 0.5  # in heights: what is lower and no digit may be a comma or a dash; it tells nothing
 
-_CHANGES = 0.05  # how probably a letter follows a digit within a word, or a digit a letter
-_LINE_PRIOR, _PAGE_PRIOR = 4.0, 4.0  # so many marks more, which are as on the page; as usual
+_LEAST, _MOST = 0.1, 0.6  # how probably it is open what follows: by the space between, in heights
+_LINE_PRIOR, _PAGE_PRIOR = 1.0, 4.0  # so many marks more, which are as on the page; as usual
 _USUAL = 0.05  # share of letters on a page of which nothing is known
 _ROUNDS = 4
-_SPACE = 0.35  # between words, in heights
 
 
 def among_letters(
@@ -45,32 +44,18 @@ def among_letters(
     Returns:
         Of each line, (n,) from 0 to 1.
     """
-    words = [words_of([mark.box for mark in line]) for line in lines]
-    odds = [_odds(line, classes, _NONE_OR_TOUCHING if may_touch else _NONE) for line in lines]
-    of_line = np.full(len(lines), _USUAL)  # share of letters
-    found = [np.zeros(len(line)) for line in lines]
+    order = [np.argsort([mark.box.x for mark in line], kind="stable") for line in lines]
+    rows = [[line[mark] for mark in of] for line, of in zip(lines, order, strict=True)]
+    odds = [_odds(row, classes, _NONE_OR_TOUCHING if may_touch else _NONE) for row in rows]
+    anew = [_anew(row) for row in rows]
+    num = np.array([len(row) for row in rows])
+    of_line = np.full(len(rows), _USUAL)  # share of letters
     for _ in range(_ROUNDS):
-        for marks, parts, of, share in zip(found, words, odds, of_line, strict=True):
-            for word in parts:
-                marks[word] = _of_word(of[word], share)
-        num = np.array([len(line) for line in found])
-        letters = np.array([line.sum() for line in found])
+        found = [_smoothed(*of) for of in zip(odds, anew, of_line.tolist(), strict=True)]
+        letters = np.array([row.sum() for row in found])
         of_page = (letters.sum() + _PAGE_PRIOR * _USUAL) / (num.sum() + _PAGE_PRIOR)
         of_line = (letters + _LINE_PRIOR * of_page) / (num + _LINE_PRIOR)
-    return found
-
-
-def words_of(boxes: Sequence[Box]) -> list[list[int]]:
-    """Which marks of a line stand together, from left to right."""
-    space = _SPACE * statistics.median([box.height for box in boxes] or [0])
-    words: list[list[int]] = []
-    right = -np.inf
-    for index in sorted(range(len(boxes)), key=lambda index: boxes[index].x):
-        if boxes[index].x - right > space:
-            words.append([])
-        words[-1].append(index)
-        right = max(right, boxes[index].right)
-    return words
+    return [row[np.argsort(of)] for row, of in zip(found, order, strict=True)]
 
 
 def _odds(line: Sequence[Mark], classes: str, of_none: float) -> NDArray[np.float64]:
@@ -87,21 +72,32 @@ def _odds(line: Sequence[Mark], classes: str, of_none: float) -> NDArray[np.floa
     return odds
 
 
-def _of_word(odds: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """(n,) how probably each mark of a word is a letter, where such a share of a line are."""
-    changes = np.array([[1 - _CHANGES, _CHANGES], [_CHANGES, 1 - _CHANGES]])
+def _anew(row: Sequence[Mark]) -> NDArray[np.float64]:
+    """(n,) how probably it is open what each mark is, whatever stands before it."""
+    height = statistics.median([mark.box.height for mark in row] or [1])
+    right, spaces = -np.inf, []
+    for mark in row:
+        spaces.append((mark.box.x - right) / height)
+        right = max(right, mark.box.right)
+    return np.clip(spaces, _LEAST, _MOST)
+
+
+def _smoothed(
+    odds: NDArray[np.float64], anew: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """(n,) how probably each mark of a line is a letter, where such a share of them are."""
+    usual = np.array([1 - share, share])
     seen = np.column_stack([np.ones(len(odds)), odds])
-    before = np.zeros((len(odds), 2))
-    state = np.array([1 - share, share])
-    for index, here in enumerate(seen):
-        state = state * here
+    before, state = np.zeros((len(odds), 2)), usual  # of the first, it is wholly open
+    for index, (here, is_open) in enumerate(zip(seen, anew, strict=True)):
+        state = ((1 - is_open) * state + is_open * usual) * here
         state /= state.sum()
         before[index] = state
-        state = state @ changes
     after, letters = np.ones(2), np.zeros(len(odds))
     for index in range(len(odds) - 1, -1, -1):
         both = before[index] * after
         letters[index] = both[1] / both.sum()
-        after = changes @ (seen[index] * after)
+        after = after * seen[index]
+        after = (1 - anew[index]) * after + anew[index] * (usual @ after)
         after /= after.sum()
     return letters

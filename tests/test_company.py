@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkdigits.clusters import Mark
-from inkdigits.company import among_letters, words_of
+from inkdigits.company import among_letters
 from inkdigits.reading import Box
 
 CLASSES = "0123456789"
@@ -46,24 +46,25 @@ def test_in_a_word_of_letters_nothing_is_a_digit():
     assert (found > 0.9).all()
 
 
-@pytest.mark.parametrize(("number", "most"), [("27", 0.05), ("943", 0.05), ("10", 0.8), ("7", 0.3)])
+@pytest.mark.parametrize(("number", "most"), [("27", 0.05), ("943", 0.05), ("7", 0.8)])
 def test_a_number_on_a_line_of_letters_may_be_one(number, most):
-    """Even 10, which looks like lo."""
     (found,) = letters(("xxxxx", number, "xxx"))
     assert (found[5:-3] < most).all()
 
 
 def test_letters_look_like_some_digits_more_often_than_like_others():
     (found,) = letters(("xxxxx", "7", "xxxx", "1"))
-    assert found[5] < 0.3 < 0.5 < found[10]
+    assert found[5] < 0.8 < 0.9 < found[10]
 
 
-@pytest.mark.parametrize("line", [("12x",), ("3x4",), ("12", "x", "34"), ("27x94", "x", "43")])
+@pytest.mark.parametrize(
+    "line", [("10x",), ("5x",), ("3x4",), ("12", "x", "34"), ("1", "x", "1"), ("27x94", "x", "43")]
+)
 def test_a_sign_costs_no_digit(line):
-    """As in 12%, 3/4 and 27.94 € 43."""
+    """As in 10%, 5€, 3/4, 12 + 34, 1 + 1 and 27.94 € 43."""
     (found,) = letters(line)
     is_digit = np.array([mark != "x" for mark in "".join(line)])
-    assert (found[is_digit] < 0.5).all()
+    assert (found[is_digit] < 0.8).all()  # from there on it is rejected
 
 
 def test_a_small_mark_that_is_none_tells_nothing():
@@ -71,8 +72,7 @@ def test_a_small_mark_that_is_none_tells_nothing():
     line = line_of("407", "x", "23")
     comma = replace(line[3], box=line[3].box._replace(y=14, height=6))
     small, large = among_letters([[*line[:3], comma, *line[4:]], line], CLASSES)
-    assert small[3] < 0.1 < large[3]
-    assert (small <= large).all()
+    assert (small < large).all()
 
 
 def test_what_was_doubted_speaks_neither_way():
@@ -96,26 +96,33 @@ def test_the_page_tells_of_a_line_that_says_little():
     assert of_digits[0] < 0.05 < 0.3 < of_text[0]
 
 
-def test_each_word_is_weighed_as_by_trying_every_way():
-    """The forward and backward procedure against all 2^n ways, on a line of one word."""
-    word = "x1?07x"
-    odds = {"x": 13.0, "1": 0.6, "0": 0.6, "7": 0.05, "?": 13.0}
-    (found,) = letters((word,))
+def test_a_line_is_weighed_as_by_trying_every_way():
+    """The forward and backward procedure against all 2^n ways to part a line."""
+    line = line_of("x1?0", "7x")
+    odds = [13.0, 0.6, 13.0, 0.6, 0.05, 13.0]
+    anew = [
+        1.0,
+        0.1,
+        0.1,
+        0.1,
+        0.6,
+        0.1,
+    ]  # 2 px of 20 are as little as counts, 20 px more than does
+    (found,) = among_letters([line], CLASSES)
     share = 0.05
     for _ in range(4):
-        weights = {}
-        for states in product((0, 1), repeat=len(word)):
-            weight = share if states[0] else 1 - share
-            for mark, state, before in zip(word, states, (states[0], *states), strict=False):
-                weight *= (odds[mark] if state else 1) * (0.95 if state == before else 0.05)
-            weights[states] = weight
-        total = sum(weights.values())
-        expected = np.array(
-            [sum(w for states, w in weights.items() if states[i]) for i in range(len(word))]
-        )
+        expected, total = np.zeros(len(line)), 0.0
+        for states in product((0, 1), repeat=len(line)):
+            weight = 1.0
+            for state, before, of, is_open in zip(states, (0, *states), odds, anew, strict=False):
+                usual = share if state else 1 - share
+                weight *= is_open * usual + (1 - is_open) * (state == before)
+                weight *= of if state else 1
+            expected += weight * np.array(states)
+            total += weight
         expected /= total
-        of_page = (expected.sum() + 4 * 0.05) / (len(word) + 4)
-        share = (expected.sum() + 4 * of_page) / (len(word) + 4)
+        of_page = (expected.sum() + 8 * 0.05) / (len(line) + 8)
+        share = (expected.sum() + of_page) / (len(line) + 1)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
@@ -123,13 +130,6 @@ def test_the_order_in_which_marks_come_is_kept():
     line = line_of("x0x", "7")
     there, back = among_letters([line], CLASSES)[0], among_letters([line[::-1]], CLASSES)[0]
     np.testing.assert_allclose(there, back[::-1])
-
-
-def test_words_are_parted_by_spaces_from_left_to_right():
-    boxes = [mark.box for mark in line_of("407", "1", "23")]
-    assert words_of(boxes) == [[0, 1, 2], [3], [4, 5]]
-    assert words_of(boxes[::-1]) == [[5, 4, 3], [2], [1, 0]]
-    assert words_of([]) == []
 
 
 def test_an_empty_page_and_an_empty_line():

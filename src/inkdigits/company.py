@@ -26,7 +26,7 @@ _SURELY_NONE = 0.5  # of probability: from here on, it looks like no digit
 _SMALL = 0.5  # in heights: what is lower and no digit may be a comma or a dash; it tells nothing
 
 _LEAST, _MOST = 0.1, 0.6  # how probably it is open what follows: by the space between, in heights
-_LINE_PRIOR, _PAGE_PRIOR = 1.0, 4.0  # so many marks more, which are as on the page; as usual
+_LINE_PRIOR, _PAGE_PRIOR = 1.0, 8.0  # so many marks more, which are as on the page; as usual
 _USUAL = 0.05  # share of letters on a page of which nothing is known
 _ROUNDS = 4
 

@@ -137,14 +137,14 @@ test("among letters, what looks like a digit is a letter; a number keeps to itse
   expect(Math.min(...lettersIn("x0xx1", "xx5xx"))).toBeGreaterThan(0.9);
   expect(Math.max(...lettersIn("xxxxx", "943", "xxx").slice(5, 8))).toBeLessThan(0.05);
   const found = lettersIn("xxxxx", "7", "xxxx", "1");
-  expect(found[5]).toBeLessThan(0.3);
-  expect(found[10]).toBeGreaterThan(0.5);
+  expect(found[5]).toBeLessThan(0.8);
+  expect(found[10]).toBeGreaterThan(0.9);
   expect(amongLetters([], "0123456789")).toEqual([]);
   expect(lettersIn()).toEqual(new Float64Array(0));
 });
 
-test("a word is weighed as Python weighs it", () => {
-  const python = [0.979198, 0.956154, 0.951335, 0.791215, 0.700773, 0.819508, 0.088601];
+test("a line is weighed as Python weighs it", () => {
+  const python = [0.970066, 0.946812, 0.940612, 0.756061, 0.645689, 0.735061, 0.133156];
   const found = lettersIn("x1?07x", "3");
   python.forEach((letter, index) => expect(found[index]).toBeCloseTo(letter, 6));
 });

@@ -12,12 +12,12 @@ const UNKNOWN = 1;
 const SURELY_NONE = 0.5; // of probability: from here on, it looks like no digit
 const SMALL = 0.5; // in heights: a comma or a dash tells nothing
 
-const CHANGES = 0.05; // how probably a letter follows a digit within a word, or a digit a letter
-const LINE_PRIOR = 4; // so many marks more are as on the page
-const PAGE_PRIOR = 4; // ... or as usual
+const LEAST = 0.1; // how probably it is open what follows: by the space between, in heights
+const MOST = 0.6;
+const LINE_PRIOR = 1; // so many marks more are as on the page
+const PAGE_PRIOR = 8; // ... or as usual
 const USUAL = 0.05; // share of letters where nothing is known
 const ROUNDS = 4;
-const SPACE = 0.35; // between words, in heights
 
 /**
  * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
@@ -29,43 +29,28 @@ export function amongLetters(
   { mayTouch = false } = {},
 ): Float64Array[] {
   const ofNone = mayTouch ? NONE_OR_TOUCHING : NONE;
-  const parts = lines.map((line) => {
-    const odds = oddsOf(line, classes, ofNone);
-    return wordsOf(line).map((word) => ({ word, odds: word.map((index) => odds[index]!) }));
-  });
-  const found = lines.map((line) => new Float64Array(line.length));
-  let ofLine = lines.map(() => USUAL);
+  const orders = lines.map((line) =>
+    [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]),
+  );
+  const rows = lines.map((line, number) => orders[number]!.map((index) => line[index]!));
+  const odds = rows.map((row) => oddsOf(row, classes, ofNone));
+  const anew = rows.map(anewOf);
+  let ofLine = rows.map(() => USUAL);
+  let found: number[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    parts.forEach((words, number) => {
-      for (const { word, odds } of words) {
-        const letters = ofWord(odds, ofLine[number]!);
-        word.forEach((index, place) => (found[number]![index] = letters[place]!));
-      }
-    });
-    const counts = found.map((line) => ({ all: line.length, letters: sumOf(line) }));
-    const all = sumOf(counts.map((count) => count.all));
-    const letters = sumOf(counts.map((count) => count.letters));
-    const ofPage = (letters + PAGE_PRIOR * USUAL) / (all + PAGE_PRIOR);
-    ofLine = counts.map(
-      (count) => (count.letters + LINE_PRIOR * ofPage) / (count.all + LINE_PRIOR),
+    found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, ofLine[row]!));
+    const letters = found.map(sumOf);
+    const all = sumOf(found.map((row) => row.length));
+    const ofPage = (sumOf(letters) + PAGE_PRIOR * USUAL) / (all + PAGE_PRIOR);
+    ofLine = found.map(
+      (row, number) => (letters[number]! + LINE_PRIOR * ofPage) / (row.length + LINE_PRIOR),
     );
   }
-  return found;
-}
-
-/** Which marks of a line stand together, from left to right. */
-function wordsOf(line: readonly Mark[]): number[][] {
-  const space = SPACE * median(line.map(({ box }) => box[3]));
-  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
-  const found: number[][] = [];
-  let right = -Infinity;
-  for (const index of order) {
-    const [x, , width] = line[index]!.box;
-    if (x - right > space) found.push([]);
-    found.at(-1)!.push(index);
-    right = Math.max(right, x + width);
-  }
-  return found;
+  return found.map((row, number) => {
+    const inPlace = new Float64Array(row.length);
+    orders[number]!.forEach((index, place) => (inPlace[index] = row[place]!));
+    return inPlace;
+  });
 }
 
 /** How much more probable each mark is of letters than of digits, by itself. */
@@ -81,39 +66,43 @@ function oddsOf(line: readonly Mark[], classes: string, ofNone: number): number[
   });
 }
 
-/** How probably each mark of a word is a letter, where such a share of a line are. */
-function ofWord(odds: readonly number[], share: number): number[] {
-  const before: [number, number][] = [];
-  let state: [number, number] = [1 - share, share];
-  for (const here of odds) {
-    state = normal([state[0], state[1] * here]);
-    before.push(state);
-    state = changed(state);
-  }
-  let after: [number, number] = [1, 1];
-  return [...odds]
-    .map((here, index) => ({ here, index }))
-    .reverse()
-    .map(({ here, index }) => {
-      const [digit, letter] = before[index]!;
-      const [, found] = normal([digit * after[0], letter * after[1]]);
-      after = normal(changed([after[0], after[1] * here]));
-      return found;
-    })
-    .reverse();
+/** How probably it is open what each mark is, whatever stands before it. */
+function anewOf(row: readonly Mark[]): number[] {
+  const height = median(row.map(({ box }) => box[3]));
+  let right = -Infinity;
+  return row.map(({ box: [x, , width] }) => {
+    const space = (x - right) / height;
+    right = Math.max(right, x + width);
+    return Math.min(Math.max(space, LEAST), MOST);
+  });
 }
 
-const changed = ([digit, letter]: [number, number]): [number, number] => [
-  digit * (1 - CHANGES) + letter * CHANGES,
-  digit * CHANGES + letter * (1 - CHANGES),
-];
+/** How probably each mark of a line is a letter, where such a share of them are. */
+function smoothed(odds: readonly number[], anew: readonly number[], share: number): number[] {
+  const before: [number, number][] = [];
+  let state: [number, number] = [1 - share, share]; // of the first, it is wholly open
+  odds.forEach((here, index) => {
+    const isOpen = anew[index]!;
+    state = normal([
+      (1 - isOpen) * state[0] + isOpen * (1 - share),
+      ((1 - isOpen) * state[1] + isOpen * share) * here,
+    ]);
+    before.push(state);
+  });
+  const letters = new Array<number>(odds.length);
+  let after: [number, number] = [1, 1];
+  for (let index = odds.length - 1; index >= 0; index--) {
+    const [digit, letter] = before[index]!;
+    [, letters[index]] = normal([digit * after[0], letter * after[1]]);
+    const seen = [after[0], after[1] * odds[index]!] as const;
+    const open = anew[index]! * ((1 - share) * seen[0] + share * seen[1]);
+    after = normal([(1 - anew[index]!) * seen[0] + open, (1 - anew[index]!) * seen[1] + open]);
+  }
+  return letters;
+}
 
-function normal([one, other]: [number, number]): [number, number] {
+function normal([one, other]: readonly [number, number]): [number, number] {
   return [one / (one + other), other / (one + other)];
 }
 
-function sumOf(values: Iterable<number>): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
-}
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

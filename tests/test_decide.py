@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -287,6 +288,24 @@ class TestCompany:
         assert self.read([bars], are_digits=True) == [bars]
         another = self.line(OK)
         assert self.read([bars, another]) == [bars, another]
+
+    @pytest.mark.parametrize(
+        ("top", "bottom", "expected"),
+        [(-4, 24, REVIEW), (-4, 20, OK), (0, 24, OK), (1, 19, OK)],
+    )
+    def test_a_1_that_reaches_beyond_its_neighbours_may_be_a_slash(self, top, bottom, expected):
+        """As in 12/34, not as in 12134, nor as in 12|134 with a long foot or head."""
+        line = self.line(OK, OK, OK, OK, OK)
+        line[2] = replace(line[2], value="1", box=Box(26, top, 6, bottom - top))
+        (found,) = self.read([line])
+        assert [digit.status for digit in found] == [OK, OK, expected, OK, OK]
+        assert self.read([line], are_digits=True) == [line]
+        assert self.read([line[::-1]])[0] == found[::-1]
+
+    def test_a_long_1_at_the_end_or_far_from_others_is_no_slash(self):
+        long = Digit("1", 0.99, OK, Box(60, -4, 6, 28))
+        for line in ([*self.line(OK, OK), long], [*self.line(OK), long, self.line(*[OK] * 12)[11]]):
+            assert self.read([line]) == [line]
 
     def test_an_empty_page_stays_empty(self):
         assert self.read([]) == []

@@ -17,6 +17,8 @@ DEFAULT_MAX_ERROR = 0.002
 _MIN_PAIR = 0.5
 # What is so probably a letter is none either: to lose a digit costs more than to review a letter.
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok
+# A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
+_BEYOND, _NEAR = 0.08, 1.0  # in their heights
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,10 @@ def in_company(
 ) -> list[list[Digit]]:
     """Judge digits by what stands beside them.
 
-    What is almost certainly a letter is no digit, and what may well be one is for review. A 1 is
-    only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page, they
-    are for review as well. On a crowded page, nothing is for review: there, what is not ok is no
-    digit.
+    What is almost certainly a letter is no digit, and what may well be one is for review. So is a 1
+    that may be the slash of a date. A 1 is only a bar, as fences, rulings and bricks are; so where
+    nothing but 1s is sure on a page, they are for review as well. On a crowded page, nothing is for
+    review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -182,6 +184,8 @@ def in_company(
         [_among(digit, letter) for digit, letter in zip(line, of_line.tolist(), strict=True)]
         for line, of_line in zip(lines, letters, strict=True)
     ]
+    if not are_digits:
+        seen = [_without_slashes(line) for line in seen]
     sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
     worse: dict[Status, Status] = {}
     if not are_digits and sure <= {"1"}:
@@ -200,3 +204,22 @@ def _among(digit: Digit, letter: float) -> Digit:
     if letter > _MAYBE and digit.status is Status.OK:
         return replace(digit, status=Status.REVIEW)
     return digit
+
+
+def _without_slashes(line: list[Digit]) -> list[Digit]:
+    beside = list(line)
+    kept = [index for index in range(len(line)) if line[index].status is not Status.REJECT]
+    kept.sort(key=lambda index: line[index].box.x)
+    for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
+        digit, others = line[index], (line[before].box, line[after].box)
+        is_sure_one = digit.value == "1" and digit.status is Status.OK
+        if is_sure_one and all(_reaches_beyond(digit.box, other) for other in others):
+            beside[index] = replace(digit, status=Status.REVIEW)
+    return beside
+
+
+def _reaches_beyond(box: Box, other: Box) -> bool:
+    most = _BEYOND * other.height
+    space = max(box.x - other.right, other.x - box.right)
+    is_near = space < _NEAR * other.height
+    return is_near and other.y - box.y > most and box.bottom - other.bottom > most

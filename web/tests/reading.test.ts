@@ -184,6 +184,19 @@ test("bars alone are no sure 1s, unless somebody says so", () => {
   expect(statuses([digit("ok")], [0], { areDigits: true })).toEqual(["ok"]);
 });
 
+test("a 1 that reaches beyond its neighbours, above and below, may be a slash", () => {
+  const at = (x: number, value: string, top = 0, bottom = 20): Digit => ({
+    ...digit("ok", value),
+    box: [x, top, 10, bottom - top],
+  });
+  const date = [at(0, "4"), at(12, "1", -4, 24), at(24, "7")];
+  expect(statuses(date, [0, 0, 0])).toEqual(["ok", "review", "ok"]);
+  expect(statuses(date, [0, 0, 0], { areDigits: true })).toEqual(["ok", "ok", "ok"]);
+  const tail = [at(0, "4"), at(12, "1", 0, 24), at(24, "7")];
+  expect(statuses(tail, [0, 0, 0])).toEqual(["ok", "ok", "ok"]);
+  expect(statuses([at(0, "4"), at(12, "1", -4, 24)], [0, 0])).toEqual(["ok", "ok"]);
+});
+
 test("a page leaves out what was rejected, and is as bad as its worst digit", () => {
   const page = makePage(
     [[digit("ok", "4"), digit("reject", "7")], [digit("reject")], [digit("ok", "2")]],

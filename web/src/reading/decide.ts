@@ -6,6 +6,9 @@ import { logSumExp } from "./split.ts";
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
 const LETTER = 0.8; // what is so probably a letter is no digit
 const MAYBE = 0.05; // ... and what may be one is not ok
+// A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
+const BEYOND = 0.08; // in their heights
+const NEAR = 1;
 export const DEFAULT_MAX_ERROR = 0.002;
 
 export interface DialRow {
@@ -109,17 +112,19 @@ export function judge(
 }
 
 /**
- * Judge digits by what stands beside them, given how probably each is a letter. Bars alone are
- * doubted, unless they are digits, and on a crowded page whatever is not sure is none.
+ * Judge digits by what stands beside them, given how probably each is a letter. What may be a
+ * slash, and bars alone, are doubted unless they are digits; on a crowded page, whatever is not sure
+ * is none.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
   letters: readonly Float64Array[],
   { isCrowded = false, areDigits = false } = {},
 ): T[][] {
-  const seen = lines.map((line, number) =>
+  const judged = lines.map((line, number) =>
     line.map((digit, index) => among(digit, letters[number]![index]!)),
   );
+  const seen = areDigits ? judged : judged.map(withoutSlashes);
   const areBars =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
   const worse = (status: Status): Status => {
@@ -132,4 +137,24 @@ export function inCompany<T extends Digit>(
 function among<T extends Digit>(digit: T, letter: number): T {
   if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
   return letter > MAYBE && digit.status === "ok" ? { ...digit, status: "review" } : digit;
+}
+
+function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const kept = [...line.keys()]
+    .filter((index) => line[index]!.status !== "reject")
+    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  kept.slice(1, -1).forEach((index, place) => {
+    const digit = line[index]!;
+    const others = [line[kept[place]!]!, line[kept[place + 2]!]!];
+    if (digit.value !== "1" || digit.status !== "ok") return;
+    if (!others.every((other) => reachesBeyond(digit.box, other.box))) return;
+    beside[index] = { ...digit, status: "review" };
+  });
+  return beside;
+}
+
+function reachesBeyond([x, y, width, height]: Box, [left, top, across, high]: Box): boolean {
+  const isNear = Math.max(x - left - across, left - x - width) < NEAR * high;
+  return isNear && top - y > BEYOND * high && y + height - top - high > BEYOND * high;
 }

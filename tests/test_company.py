@@ -53,18 +53,34 @@ def test_a_number_on_a_line_of_letters_may_be_one(number, most):
 
 
 def test_letters_look_like_some_digits_more_often_than_like_others():
-    (found,) = letters(("xxxxx", "7", "xxxx", "1"))
-    assert found[5] < 0.8 < 0.9 < found[10]
+    """A lone 7 on a page of text, and a lone 1."""
+    text = [("xxxxxx", "xxx")] * 5
+    (seven,), (one,) = letters(*text, ("7",))[-1], letters(*text, ("1",))[-1]
+    assert seven < 0.05 < 0.5 < one
 
 
 @pytest.mark.parametrize(
-    "line", [("10x",), ("5x",), ("3x4",), ("12", "x", "34"), ("1", "x", "1"), ("27x94", "x", "43")]
+    "line",
+    [
+        *[("10x",), ("5x",), ("x1",), ("1x",), ("3x4",), ("1", "x", "1", "x", "2"), ("1x1x2",)],
+        *[("12", "x", "34"), ("27x94", "x", "43"), ("xxx", "5"), ("5", "xx"), ("xxxx", "10")],
+    ],
 )
-def test_a_sign_costs_no_digit(line):
-    """As in 10%, 5€, 3/4, 12 + 34, 1 + 1 and 27.94 € 43."""
+def test_beside_a_sign_or_a_word_no_digit_is_lost(line):
+    """As in 10%, 5€, +1, 1), 3/4, 1 + 1 = 2, 12 + 34, 27.94 € 43, EUR 5, 5 kg and Page 10."""
     (found,) = letters(line)
     is_digit = np.array([mark != "x" for mark in "".join(line)])
     assert (found[is_digit] < 0.8).all()  # from there on it is rejected
+
+
+@pytest.mark.parametrize("none", [0.05, 0.1, 0.2, 0.5])
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_a_line_of_doubtful_digits_does_not_prove_itself(none, count):
+    line = [
+        replace(mark, probabilities=np.eye(11, dtype=np.float32)[[4, 10]].T @ [1 - none, none])
+        for mark in line_of("4" * count)
+    ]
+    assert (among_letters([line], CLASSES)[0] < 0.8).all()
 
 
 def test_a_small_mark_that_is_none_tells_nothing():
@@ -99,7 +115,7 @@ def test_the_page_tells_of_a_line_that_says_little():
 def test_a_line_is_weighed_as_by_trying_every_way():
     """The forward and backward procedure against all 2^n ways to part a line."""
     line = line_of("x1?0", "7x")
-    odds = [13.0, 0.6, 13.0, 0.6, 0.05, 13.0]
+    odds = [13.0, 0.6, 2.0, 0.6, 0.05, 13.0]
     anew = [
         1.0,
         0.1,
@@ -121,9 +137,21 @@ def test_a_line_is_weighed_as_by_trying_every_way():
             expected += weight * np.array(states)
             total += weight
         expected /= total
-        of_page = (expected.sum() + 8 * 0.05) / (len(line) + 8)
-        share = (expected.sum() + of_page) / (len(line) + 1)
+        share = min(0.05, (expected.sum() + 0.05) / (len(line) + 1))
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_line_of_letters_is_told_by_the_others_too():
+    text, line = [("xxxx", "xx")] * 3, ("xx1", "0")
+    (by_itself,), among = letters(line), letters(*text, line)[-1]
+    assert (among > by_itself).all()
+
+
+def test_a_line_of_digits_among_text_proves_itself():
+    """As a number that is written with wide spaces does, whatever a 0 alone would be."""
+    text = [("xxxxxx", "xxx")] * 5
+    assert (letters(*text, ("4", "0", "7", "2"))[-1] < 0.05).all()
+    assert letters(*text, ("0",))[-1][0] > 0.3
 
 
 def test_the_order_in_which_marks_come_is_kept():

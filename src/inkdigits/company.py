@@ -21,12 +21,12 @@ from inkdigits.clusters import Mark
 _NONE, _OTHER = 13.0, 0.05
 _ALIKE = {"0": 0.6, "1": 0.6, "5": 0.4}  # o, l, s
 _NONE_OR_TOUCHING = 5.0  # no digit, where it may yet be several
-_UNKNOWN = 1.0
+_UNSURE, _UNKNOWN = 2.0, 1.0
 _SURELY_NONE = 0.5  # of probability: from here on, it looks like no digit
 _SMALL = 0.5  # in heights: what is lower and no digit may be a comma or a dash; it tells nothing
 
 _LEAST, _MOST = 0.1, 0.6  # how probably it is open what follows: by the space between, in heights
-_LINE_PRIOR, _PAGE_PRIOR = 1.0, 8.0  # so many marks more, which are as on the page; as usual
+_PRIOR = 8.0  # so many marks more are as usual
 _USUAL = 0.05  # share of letters on a page of which nothing is known
 _ROUNDS = 4
 
@@ -49,12 +49,14 @@ def among_letters(
     odds = [_odds(row, classes, _NONE_OR_TOUCHING if may_touch else _NONE) for row in rows]
     anew = [_anew(row) for row in rows]
     num = np.array([len(row) for row in rows])
-    of_line = np.full(len(rows), _USUAL)  # share of letters
+    share = np.full(len(rows), _USUAL)  # of letters
     for _ in range(_ROUNDS):
-        found = [_smoothed(*of) for of in zip(odds, anew, of_line.tolist(), strict=True)]
+        found = [_smoothed(*of) for of in zip(odds, anew, share.tolist(), strict=True)]
         letters = np.array([row.sum() for row in found])
-        of_page = (letters.sum() + _PAGE_PRIOR * _USUAL) / (num.sum() + _PAGE_PRIOR)
-        of_line = (letters + _LINE_PRIOR * of_page) / (num + _LINE_PRIOR)
+        of_others, others = letters.sum() - letters, num.sum() - num
+        elsewhere = (of_others + _PRIOR * _USUAL) / (others + _PRIOR)
+        # A line may prove that it is of digits, but no line that it is of letters.
+        share = np.minimum(elsewhere, (letters + elsewhere) / (num + 1))
     return [row[np.argsort(of)] for row, of in zip(found, order, strict=True)]
 
 
@@ -65,10 +67,12 @@ def _odds(line: Sequence[Mark], classes: str, of_none: float) -> NDArray[np.floa
     for index, mark in enumerate(line):
         none = float(mark.probabilities[-1])
         alike = _ALIKE.get(classes[mark.probabilities[:-1].argmax()], _OTHER)
-        odds[index] = alike + (of_none - alike) * min(none / _SURELY_NONE, 1)
-        is_small = none > _SURELY_NONE and mark.box.height < _SMALL * height
-        if is_small or (mark.is_doubted and odds[index] < _UNKNOWN):
-            odds[index] = _UNKNOWN
+        if none > _SURELY_NONE:
+            odds[index] = _UNKNOWN if mark.box.height < _SMALL * height else of_none
+            continue
+        odds[index] = alike + (_UNSURE - alike) * none / _SURELY_NONE
+        if mark.is_doubted:
+            odds[index] = max(odds[index], _UNKNOWN)
     return odds
 
 

@@ -8,14 +8,14 @@ const NONE = 13; // no digit
 const ALIKE: Readonly<Record<string, number>> = { "0": 0.6, "1": 0.6, "5": 0.4 }; // o, l, s
 const OTHER = 0.05;
 const NONE_OR_TOUCHING = 5; // no digit, where it may yet be several
+const UNSURE = 2; // as well a digit as none
 const UNKNOWN = 1;
 const SURELY_NONE = 0.5; // of probability: from here on, it looks like no digit
 const SMALL = 0.5; // in heights: a comma or a dash tells nothing
 
 const LEAST = 0.1; // how probably it is open what follows: by the space between, in heights
 const MOST = 0.6;
-const LINE_PRIOR = 1; // so many marks more are as on the page
-const PAGE_PRIOR = 8; // ... or as usual
+const PRIOR = 8; // so many marks more are as usual
 const USUAL = 0.05; // share of letters where nothing is known
 const ROUNDS = 4;
 
@@ -35,16 +35,18 @@ export function amongLetters(
   const rows = lines.map((line, number) => orders[number]!.map((index) => line[index]!));
   const odds = rows.map((row) => oddsOf(row, classes, ofNone));
   const anew = rows.map(anewOf);
-  let ofLine = rows.map(() => USUAL);
+  let shares = rows.map(() => USUAL); // of letters
   let found: number[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, ofLine[row]!));
+    found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, shares[row]!));
     const letters = found.map(sumOf);
-    const all = sumOf(found.map((row) => row.length));
-    const ofPage = (sumOf(letters) + PAGE_PRIOR * USUAL) / (all + PAGE_PRIOR);
-    ofLine = found.map(
-      (row, number) => (letters[number]! + LINE_PRIOR * ofPage) / (row.length + LINE_PRIOR),
-    );
+    const [whole, all] = [sumOf(letters), sumOf(found.map((row) => row.length))];
+    // A line may prove that it is of digits, but no line that it is of letters.
+    shares = found.map((row, number) => {
+      const own = letters[number]!;
+      const elsewhere = (whole - own + PRIOR * USUAL) / (all - row.length + PRIOR);
+      return Math.min(elsewhere, (own + elsewhere) / (row.length + 1));
+    });
   }
   return found.map((row, number) => {
     const inPlace = new Float64Array(row.length);
@@ -58,11 +60,11 @@ function oddsOf(line: readonly Mark[], classes: string, ofNone: number): number[
   const typical = median(line.map(({ box }) => box[3]));
   return line.map(({ box, probabilities, isDoubted }) => {
     const none = probabilities.at(-1)!;
+    if (none > SURELY_NONE) return box[3] < SMALL * typical ? UNKNOWN : ofNone;
     const ofDigits = probabilities.subarray(0, -1);
     const alike = ALIKE[classes[ofDigits.indexOf(Math.max(...ofDigits))]!] ?? OTHER;
-    const odds = alike + (ofNone - alike) * Math.min(none / SURELY_NONE, 1);
-    const isSmall = none > SURELY_NONE && box[3] < SMALL * typical;
-    return isSmall || (isDoubted && odds < UNKNOWN) ? UNKNOWN : odds;
+    const odds = alike + ((UNSURE - alike) * none) / SURELY_NONE;
+    return isDoubted ? Math.max(odds, UNKNOWN) : odds;
   });
 }
 

@@ -56,7 +56,7 @@ def test_letters_look_like_some_digits_more_often_than_like_others():
     """A lone 7 on a page of text, and a lone 1."""
     text = [("xxxxxx", "xxx")] * 5
     (seven,), (one,) = letters(*text, ("7",))[-1], letters(*text, ("1",))[-1]
-    assert seven < 0.05 < 0.5 < one
+    assert seven < 0.3 < 0.7 < one
 
 
 @pytest.mark.parametrize(
@@ -125,33 +125,22 @@ def test_a_line_is_weighed_as_by_trying_every_way():
         0.1,
     ]  # 2 px of 20 are as little as counts, 20 px more than does
     (found,) = among_letters([line], CLASSES)
-    share = 0.05
-    for _ in range(4):
-        expected, total = np.zeros(len(line)), 0.0
-        for states in product((0, 1), repeat=len(line)):
-            weight = 1.0
-            for state, before, of, is_open in zip(states, (0, *states), odds, anew, strict=False):
-                usual = share if state else 1 - share
-                weight *= is_open * usual + (1 - is_open) * (state == before)
-                weight *= of if state else 1
-            expected += weight * np.array(states)
-            total += weight
-        expected /= total
-        share = min(0.05, (expected.sum() + 0.05) / (len(line) + 1))
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    expected, total = np.zeros(len(line)), 0.0
+    for states in product((0, 1), repeat=len(line)):
+        weight = 1.0
+        for state, before, of, is_open in zip(states, (0, *states), odds, anew, strict=False):
+            usual = 0.05 if state else 0.95
+            weight *= is_open * usual + (1 - is_open) * (state == before)
+            weight *= of if state else 1
+        expected += weight * np.array(states)
+        total += weight
+    np.testing.assert_allclose(found, expected / total, rtol=1e-9)
 
 
 def test_a_line_of_letters_is_told_by_the_others_too():
     text, line = [("xxxx", "xx")] * 3, ("xx1", "0")
     (by_itself,), among = letters(line), letters(*text, line)[-1]
     assert (among > by_itself).all()
-
-
-def test_a_line_of_digits_among_text_proves_itself():
-    """As a number that is written with wide spaces does, whatever a 0 alone would be."""
-    text = [("xxxxxx", "xxx")] * 5
-    assert (letters(*text, ("4", "0", "7", "2"))[-1] < 0.05).all()
-    assert letters(*text, ("0",))[-1][0] > 0.3
 
 
 def test_the_order_in_which_marks_come_is_kept():

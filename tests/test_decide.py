@@ -271,6 +271,12 @@ class TestCompany:
             self.line(OK, REVIEW, REJECT, REVIEW, REJECT, REJECT)
         ]
 
+    def test_a_line_of_sure_digits_is_a_number_wherever_it_stands(self):
+        number, other = self.line(OK, OK, OK), self.line(OK, OK, REVIEW)
+        assert self.read([number, self.line(OK, OK)], 0.2) == [number, self.line(REVIEW, REVIEW)]
+        assert self.read([other], 0.2) == [self.line(REVIEW, REVIEW, REVIEW)]
+        assert self.read([number], 0.9) == [self.line(REJECT, REJECT, REJECT)]
+
     def test_on_a_crowded_page_only_what_is_sure_is_a_digit(self):
         lines = [self.line(OK, OK, REVIEW), self.line(OK, REJECT)]
         assert self.read(lines, is_crowded=True) == [

@@ -49,14 +49,12 @@ def among_letters(
     odds = [_odds(row, classes, _NONE_OR_TOUCHING if may_touch else _NONE) for row in rows]
     anew = [_anew(row) for row in rows]
     num = np.array([len(row) for row in rows])
-    share = np.full(len(rows), _USUAL)  # of letters
+    share = np.full(len(rows), _USUAL)  # of letters, on the other lines: no line proves itself
     for _ in range(_ROUNDS):
         found = [_smoothed(*of) for of in zip(odds, anew, share.tolist(), strict=True)]
         letters = np.array([row.sum() for row in found])
         of_others, others = letters.sum() - letters, num.sum() - num
-        elsewhere = (of_others + _PRIOR * _USUAL) / (others + _PRIOR)
-        # A line may prove that it is of digits, but no line that it is of letters.
-        share = np.minimum(elsewhere, (letters + elsewhere) / (num + 1))
+        share = (of_others + _PRIOR * _USUAL) / (others + _PRIOR)
     return [row[np.argsort(of)] for row, of in zip(found, order, strict=True)]
 
 

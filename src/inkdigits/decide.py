@@ -16,7 +16,8 @@ DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
 # What is so probably a letter is none either: to lose a digit costs more than to review a letter.
-_LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok
+_LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
+_NUMBER = 3  # ... of so many or more, all of them sure
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 
@@ -166,24 +167,22 @@ def in_company(
 ) -> list[list[Digit]]:
     """Judge digits by what stands beside them.
 
-    What is almost certainly a letter is no digit, and what may well be one is for review. So is a 1
-    that may be the slash of a date. A 1 is only a bar, as fences, rulings and bricks are; so where
-    nothing but 1s is sure on a page, they are for review as well. On a crowded page, nothing is for
-    review: there, what is not ok is no digit.
+    What is almost certainly a letter is no digit, and what may well be one is for review, but for a
+    line of three digits or more, all of them sure. So is a 1 that may be the slash of a date. A 1
+    is only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page,
+    they are for review as well. On a crowded page, nothing is for review: there, what is not ok is
+    no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
         letters: of each line, (n,) from 0 to 1, how probably each is a letter.
         is_crowded: the page holds far more marks than a page of digits.
-        are_digits: somebody says that these are digits, so a 1 is not doubted.
+        are_digits: somebody says that these are digits, so no 1 is doubted.
 
     Returns:
         The same, some with a worse status.
     """
-    seen = [
-        [_among(digit, letter) for digit, letter in zip(line, of_line.tolist(), strict=True)]
-        for line, of_line in zip(lines, letters, strict=True)
-    ]
+    seen = [_among(line, of_line) for line, of_line in zip(lines, letters, strict=True)]
     if not are_digits:
         seen = [_without_slashes(line) for line in seen]
     sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
@@ -198,12 +197,16 @@ def in_company(
     ]
 
 
-def _among(digit: Digit, letter: float) -> Digit:
-    if letter > _LETTER and digit.status is not Status.BLANK:
-        return replace(digit, status=Status.REJECT)
-    if letter > _MAYBE and digit.status is Status.OK:
-        return replace(digit, status=Status.REVIEW)
-    return digit
+def _among(line: Sequence[Digit], letters: NDArray[np.float64]) -> list[Digit]:
+    is_number = len(line) >= _NUMBER and all(digit.status is Status.OK for digit in line)
+    beside = []
+    for digit, letter in zip(line, letters.tolist(), strict=True):
+        if letter > _LETTER and digit.status is not Status.BLANK:
+            digit = replace(digit, status=Status.REJECT)
+        elif letter > _MAYBE and digit.status is Status.OK and not is_number:
+            digit = replace(digit, status=Status.REVIEW)
+        beside.append(digit)
+    return beside
 
 
 def _without_slashes(line: list[Digit]) -> list[Digit]:

@@ -35,18 +35,15 @@ export function amongLetters(
   const rows = lines.map((line, number) => orders[number]!.map((index) => line[index]!));
   const odds = rows.map((row) => oddsOf(row, classes, ofNone));
   const anew = rows.map(anewOf);
-  let shares = rows.map(() => USUAL); // of letters
+  let shares = rows.map(() => USUAL); // of letters, on the other lines: no line proves itself
   let found: number[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
     found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, shares[row]!));
     const letters = found.map(sumOf);
     const [whole, all] = [sumOf(letters), sumOf(found.map((row) => row.length))];
-    // A line may prove that it is of digits, but no line that it is of letters.
-    shares = found.map((row, number) => {
-      const own = letters[number]!;
-      const elsewhere = (whole - own + PRIOR * USUAL) / (all - row.length + PRIOR);
-      return Math.min(elsewhere, (own + elsewhere) / (row.length + 1));
-    });
+    shares = found.map(
+      (row, number) => (whole - letters[number]! + PRIOR * USUAL) / (all - row.length + PRIOR),
+    );
   }
   return found.map((row, number) => {
     const inPlace = new Float64Array(row.length);

@@ -5,7 +5,8 @@ import { logSumExp } from "./split.ts";
 
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
 const LETTER = 0.8; // what is so probably a letter is no digit
-const MAYBE = 0.05; // ... and what may be one is not ok
+const MAYBE = 0.05; // ... and what may be one is not ok, but for a line of digits
+const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
@@ -121,9 +122,7 @@ export function inCompany<T extends Digit>(
   letters: readonly Float64Array[],
   { isCrowded = false, areDigits = false } = {},
 ): T[][] {
-  const judged = lines.map((line, number) =>
-    line.map((digit, index) => among(digit, letters[number]![index]!)),
-  );
+  const judged = lines.map((line, number) => among(line, letters[number]!));
   const seen = areDigits ? judged : judged.map(withoutSlashes);
   const areBars =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
@@ -134,9 +133,14 @@ export function inCompany<T extends Digit>(
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
 }
 
-function among<T extends Digit>(digit: T, letter: number): T {
-  if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
-  return letter > MAYBE && digit.status === "ok" ? { ...digit, status: "review" } : digit;
+function among<T extends Digit>(line: readonly T[], letters: Float64Array): T[] {
+  const isNumber = line.length >= NUMBER && line.every(({ status }) => status === "ok");
+  return line.map((digit, index) => {
+    const letter = letters[index]!;
+    if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
+    const isDoubted = letter > MAYBE && digit.status === "ok" && !isNumber;
+    return isDoubted ? { ...digit, status: "review" } : digit;
+  });
 }
 
 function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {

@@ -283,7 +283,8 @@ class TestCompany:
             self.line(OK, OK, REJECT),
             self.line(OK, REJECT),
         ]
-        assert self.read([self.line(OK)], 0.2, is_crowded=True) == [self.line(REJECT)]
+        foliage = self.line(OK, OK, OK)
+        assert self.read([foliage], 0.2, is_crowded=True) == [self.line(REJECT, REJECT, REJECT)]
         fence = self.line(OK, REVIEW, value="1")
         assert self.read([fence], is_crowded=True) == [self.line(REJECT, REJECT, value="1")]
 

@@ -2,7 +2,7 @@
 
 Letters look like digits often enough (o, l, s), whatever a network thinks of each by itself. But
 they stand in words, and digits in numbers. So a line is taken to go on as it is, in letters or in
-digits, and the sooner to change the wider a space is; and what all its marks and those of its page
+digits, and the sooner to change the wider a space is; and what all its marks and the other lines
 look like tells which: a hidden Markov model of two states.
 
 Source: Rabiner 1989, "A tutorial on hidden Markov models", the forward and backward procedure.
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from inkdigits.clusters import Mark
 
-# How much more often a mark looks like that among letters than among digits, as we counted it in
-# the writing of a dozen people: no digit, one of those that letters look like, and any other.
+# How much more often a mark looks like that among letters than among digits: no digit, one of those
+# that letters look like, and any other. Counted in 1,500 letters, of eight people and of print,
+# and 5,000 drawn digits; but that one digit in twenty looks like none is assumed: drawn ones do so
+# less often, and signs stand among real ones.
 _NONE, _OTHER = 13.0, 0.05
 _ALIKE = {"0": 0.6, "1": 0.6, "5": 0.4}  # o, l, s
 _NONE_OR_TOUCHING = 5.0  # no digit, where it may yet be several

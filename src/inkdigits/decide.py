@@ -170,8 +170,8 @@ def in_company(
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
     line of three digits or more, all of them sure. So is a 1 that may be the slash of a date. A 1
     is only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page,
-    they are for review as well. On a crowded page, nothing is for review: there, what is not ok is
-    no digit.
+    they are for review as well. On a crowded page, no line is a number for being sure, and nothing
+    is for review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -182,7 +182,10 @@ def in_company(
     Returns:
         The same, some with a worse status.
     """
-    seen = [_among(line, of_line) for line, of_line in zip(lines, letters, strict=True)]
+    seen = [
+        _among(line, of_line, not is_crowded and _is_number(line))
+        for line, of_line in zip(lines, letters, strict=True)
+    ]
     if not are_digits:
         seen = [_without_slashes(line) for line in seen]
     sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
@@ -197,8 +200,11 @@ def in_company(
     ]
 
 
-def _among(line: Sequence[Digit], letters: NDArray[np.float64]) -> list[Digit]:
-    is_number = len(line) >= _NUMBER and all(digit.status is Status.OK for digit in line)
+def _is_number(line: Sequence[Digit]) -> bool:
+    return len(line) >= _NUMBER and all(digit.status is Status.OK for digit in line)
+
+
+def _among(line: Sequence[Digit], letters: NDArray[np.float64], is_number: bool) -> list[Digit]:
     beside = []
     for digit, letter in zip(line, letters.tolist(), strict=True):
         if letter > _LETTER and digit.status is not Status.BLANK:

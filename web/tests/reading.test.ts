@@ -184,6 +184,9 @@ test("how common no digit is follows from the uncut pieces of line and page", ()
 test("what is sure stays so, and what is not is none in a crowd", () => {
   expect(statuses([digit("ok", "4"), digit("reject", "4")], [0, 0])).toEqual(["ok", "reject"]);
   expect(statuses([digit("review", "4")], [0], { isCrowded: true })).toEqual(["reject"]);
+  const foliage = [digit("ok", "4"), digit("ok", "4"), digit("ok", "4")];
+  const rejected = ["reject", "reject", "reject"];
+  expect(statuses(foliage, [0.2, 0.2, 0.2], { isCrowded: true })).toEqual(rejected);
 });
 
 test("bars alone are no sure 1s, unless somebody says so", () => {

@@ -96,13 +96,10 @@ class LineAtoms:
 
     def clusters(self) -> list[tuple[int, int]]:
         """First and last atom of each stretch in which nothing stands clearly apart."""
-        return self._parted(_CLOSE)
-
-    def _parted(self, gap: float) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         reach = -np.inf
         for index, box in enumerate(self.boxes):
-            if found and box.x - reach < gap * self.height_px:
+            if found and box.x - reach < _CLOSE * self.height_px:
                 found[-1] = found[-1][0], index
             else:
                 found.append((index, index))

@@ -122,7 +122,9 @@ export function inCompany<T extends Digit>(
   letters: readonly Float64Array[],
   { isCrowded = false, areDigits = false } = {},
 ): T[][] {
-  const judged = lines.map((line, number) => among(line, letters[number]!));
+  const judged = lines.map((line, number) =>
+    among(line, letters[number]!, !isCrowded && isNumber(line)),
+  );
   const seen = areDigits ? judged : judged.map(withoutSlashes);
   const areBars =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
@@ -133,12 +135,15 @@ export function inCompany<T extends Digit>(
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
 }
 
-function among<T extends Digit>(line: readonly T[], letters: Float64Array): T[] {
-  const isNumber = line.length >= NUMBER && line.every(({ status }) => status === "ok");
+function isNumber(line: readonly Digit[]): boolean {
+  return line.length >= NUMBER && line.every(({ status }) => status === "ok");
+}
+
+function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSure: boolean): T[] {
   return line.map((digit, index) => {
     const letter = letters[index]!;
     if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
-    const isDoubted = letter > MAYBE && digit.status === "ok" && !isNumber;
+    const isDoubted = letter > MAYBE && digit.status === "ok" && !isSure;
     return isDoubted ? { ...digit, status: "review" } : digit;
   });
 }

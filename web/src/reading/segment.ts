@@ -81,17 +81,13 @@ export interface LineAtoms {
   readonly segment: (first: number, last: number, maxPx?: number) => Segment;
 }
 
-type Placed = Pick<LineAtoms, "boxes" | "height_px">;
-
 /** First and last atom of each stretch in which nothing stands clearly apart. */
-export const clusters = (line: Placed): Run[] => parted(line, CLOSE);
-
-function parted({ boxes, height_px }: Placed, gap: number): Run[] {
+export function clusters({ boxes, height_px }: Pick<LineAtoms, "boxes" | "height_px">): Run[] {
   const found: Run[] = [];
   let reach = -Infinity;
   boxes.forEach(([x, , width], index) => {
     const before = found.at(-1);
-    if (before && x - reach < gap * height_px) found.splice(-1, 1, [before[0], index]);
+    if (before && x - reach < CLOSE * height_px) found.splice(-1, 1, [before[0], index]);
     else found.push([index, index]);
     reach = Math.max(reach, x + width);
   });

@@ -21,10 +21,12 @@ Pixels = NDArray[np.uint8]
 
 _SMALLEST_PX, _LARGEST_PX = 11.0, 40.0  # of the digits, before the strip is brought to its height
 _COUNTS = (0.14, 0.38, 0.26, 0.13, 0.06, 0.03)  # shares of strips of one, two … marks
+_LINKED, _LINKED_LETTERS = 0.08, 0.6  # shares of neighbours between which the pen stays down
 _OTHERS = (
     "capitals", "small_letters", "other_letters", "symbols", "words", "invented", "scribbles",
     "crossed_out", "marks", "printed_letters", "printed_words",
 )  # fmt: skip
+_RUNNING = ("small_letters",)  # of a word written by hand
 
 
 class Mark(NamedTuple):
@@ -57,12 +59,14 @@ def synthetic_strips(
         digit_px = math.exp(rng.uniform(math.log(_SMALLEST_PX), math.log(_LARGEST_PX)))
         scribe = Scribe(rng, rng.uniform(0.045, 0.17), digit_px, digits)
         # Most strips are of digits alone; where there are others, there are often several.
-        share_other = 0.0 if rng.random() < 0.75 else rng.choice([0.2, 0.5, 1.0])
+        share_other = 0.0 if rng.random() < 0.7 else rng.choice([0.2, 0.5, 1.0, 1.0])
+        is_word = share_other == 1 and rng.random() < 0.5
+        others = _RUNNING if is_word else _OTHERS
         touching = rng.choice([0.5, 0.9])
         row: list[Placed] = []
         for _ in range(1 + int(rng.choice(len(_COUNTS), p=_COUNTS))):
             value = NO_DIGIT if rng.random() < share_other else int(rng.integers(10))
-            ink = _other(rng, digit_px) if value == NO_DIGIT else scribe.write(value)
+            ink = _other(rng, digit_px, others) if value == NO_DIGIT else scribe.write(value)
             y = round(rng.normal(0.0, 0.06) * digit_px) - ink.shape[0]
             if row:
                 gap = (
@@ -79,7 +83,7 @@ def synthetic_strips(
         for mark in row:
             place = np.s_[mark.y : mark.y + len(mark.ink), mark.x : mark.x + mark.ink.shape[1]]
             np.maximum(ink[place], mark.ink, out=ink[place])
-        _link(ink, row, rng, digit_px)
+        _link(ink, row, rng, digit_px, _LINKED_LETTERS if is_word else _LINKED)
         spoiled = _spoiled(ink, rng, digit_px)
         strokes = spoiled[spoiled > 0.2]
         if len(strokes) < 4:
@@ -89,15 +93,17 @@ def synthetic_strips(
         yield Strip(full, marks, digit_px)
 
 
-def _other(rng: np.random.Generator, digit_px: float) -> Ink:
-    kind = KINDS[_OTHERS[int(rng.integers(len(_OTHERS)))]]
+def _other(rng: np.random.Generator, digit_px: float, kinds: tuple[str, ...]) -> Ink:
+    kind = KINDS[kinds[int(rng.integers(len(kinds)))]]
     return trimmed(kind(rng, max(8, round(digit_px * rng.uniform(0.9, 1.6)))))
 
 
-def _link(ink: Ink, row: list[Placed], rng: np.random.Generator, digit_px: float) -> None:
+def _link(
+    ink: Ink, row: list[Placed], rng: np.random.Generator, digit_px: float, share: float
+) -> None:
     """Now and then the pen stays on the paper from one digit to the next, in place."""
     for before, after in pairwise(row):
-        if rng.random() > 0.08:
+        if rng.random() > share:
             continue
         thickness = max(1, round(rng.uniform(0.04, 0.1) * digit_px))
         start = before.x + 0.8 * before.ink.shape[1], before.y + len(before.ink) * rng.random()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.atoms import Segment
-from inkdigits.imaging.ink import page_ink
+from inkdigits.imaging.ink import Find, page_ink
 from inkdigits.imaging.segment import Finding, find_atoms
 from inkdigits.synthesis.page import synthetic_page
 from inkdigits.synthesis.scribe import NO_DIGIT
@@ -65,9 +65,21 @@ def _endless(
 
 
 def taken_apart(
-    images: NDArray[np.uint8], labels: NDArray[np.integer], rng: np.random.Generator
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    rng: np.random.Generator,
+    *,
+    find: Find | None = None,
+    strange: float = 0.0,
 ) -> Iterator[tuple[Finding, NDArray[np.int32], NDArray[np.int64]]]:
     """Take synthetic pages apart without end, as the reader does.
+
+    Args:
+        images: (n, 28, 28) uint8 of every digit, 255 is ink, that pages are written with.
+        labels: (n,) 0 to 9.
+        rng: source of randomness.
+        find: tells strokes from everything else, as ``page_ink`` takes it.
+        strange: share of the lines that begin with a word, as ``synthetic_page`` takes it.
 
     Yields:
         What was found on a page; of each pixel of its ink whose stroke it is, 0 for nobody's; and
@@ -80,13 +92,14 @@ def taken_apart(
             digits=(images, labels),
             digit_px=max(digit_px, _NEAR_PX),
             touching=rng.choice([0.0, 0.3, 0.6]),
+            strange=strange,
         )
         picture, owners = page.picture, page.owners.astype(np.float32)
         if digit_px < _NEAR_PX:
             scale = digit_px / _NEAR_PX
             size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        finding = find_atoms(page_ink(picture))
+        finding = find_atoms(page_ink(picture, find))
         height, width = finding.ink.shape
         near = cv2.resize(owners, (width, height), interpolation=cv2.INTER_NEAREST)
         edges = cv2.dilate(near, np.ones((3, 3), np.uint8))

@@ -8,6 +8,7 @@ import io
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.bundle import Bundle
 from inkdigits.imaging.atoms import LineAtoms
 from inkdigits.imaging.segment import Finding
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
+from inkdigits.imaging.strokes import find_strokes
 from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
 from inkdigits.training.crops import taken_apart
@@ -25,8 +28,9 @@ from inkdigits.training.crops import taken_apart
 # Shares of a digit's ink: so much of it, and it is there; less than the other, and it is not.
 _THERE, _ABSENT = 0.7, 0.2
 _STRANGE = 0.8  # where so much of the ink is nobody's, there is no digit
-_CLEAN = 0.5  # where less than this is the digits', what they say may be argued about
+_CLEAN = 0.75  # where less than this is the digits', what they say may be argued about
 _STROKE = 0.45
+_WORDS = 0.25  # of the lines begin with one
 _SINGLE, _NONE = 0.15, 0.3  # shares of the digits that stand alone, and of non-digits, to keep
 
 
@@ -40,7 +44,10 @@ def composed_strips(
 def page_strips(
     images: NDArray[np.uint8], labels: NDArray[np.integer], count: int, seed: int | Sequence[int]
 ) -> list[Strip]:
-    """Strips that the reader finds on synthetic pages, written with the given digits or drawn."""
+    """Strips that the reader finds on synthetic pages, written with the given digits or drawn.
+
+    What is written there is told by the stroke finder that ships.
+    """
     return list(islice(_found(images, labels, seed), count))
 
 
@@ -48,7 +55,8 @@ def _found(
     images: NDArray[np.uint8], labels: NDArray[np.integer], seed: int | Sequence[int]
 ) -> Iterator[Strip]:
     rng = np.random.default_rng(seed)
-    for finding, owners, values in taken_apart(images, labels, rng):
+    find = partial(find_strokes, Bundle.open().run_page)
+    for finding, owners, values in taken_apart(images, labels, rng, find=find, strange=_WORDS):
         size = np.zeros(len(values))
         size += np.bincount(owners.ravel(), weights=finding.ink.ravel(), minlength=len(values))
         for line in finding.lines:
@@ -104,7 +112,7 @@ def _labelled(
 # --- sets of strips ------------------------------------------------------------------------------
 
 _CHUNK = 1_000  # strips of one seed, made by one process
-_PAGE_SHARE = 0.45  # of the strips; the others are put together
+_PAGE_SHARE = 0.3  # of the strips; the others are put together
 
 
 class Strips(NamedTuple):
@@ -150,7 +158,7 @@ def make_strips(
     seed: int,
     say: Callable[[str], None] = lambda text: None,
 ) -> Strips:
-    """Make strips on all cores, about half of them cut out of pages.
+    """Make strips on all cores, three in ten of them cut out of pages.
 
     Args:
         images: (n, 28, 28) uint8 of every digit, 255 is ink.

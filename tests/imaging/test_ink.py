@@ -12,6 +12,7 @@ import pytest
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.synthesis import synthetic_digits
+from inkdigits.synthesis.scribe import trimmed
 
 Write = Callable[..., np.ndarray]
 BOTH = pytest.mark.parametrize("make_ink", [page_ink, digit_ink])
@@ -311,6 +312,32 @@ def test_holes_and_corners_of_bold_strokes_do_not_settle_polarity(
         page = on_paper(truth, 255, pen=0)
         ink = page_ink(255 - page if is_light else page)
         assert mean_difference(ink, truth) < 0.03
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize("bold", [0.2, 0.25])
+@pytest.mark.parametrize("gap", [0.05, 0.1])
+def test_gaps_between_bold_strokes_do_not_settle_polarity(
+    write: Write, gap: float, bold: float, is_light: bool
+) -> None:
+    """Between bold digits, and in a narrow margin, paper is thinner than the strokes."""
+    for seed in range(4):
+        digits = trimmed(write(["32758"], height_px=40, pen_px=bold * 40, gap=gap, seed=seed))
+        truth = np.pad(digits, 4)
+        page = on_paper(truth, 255, pen=0)
+        ink = page_ink(255 - page if is_light else page)
+        assert mean_difference(ink, truth) < 0.05
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+def test_a_clean_sheet_on_a_table_is_not_taken_for_bold_strokes(
+    write: Write, is_light: bool
+) -> None:
+    truth = np.pad(write(["407", "163"], height_px=40, pen_px=4), 12)
+    page = on_paper(truth, 255, pen=0)
+    page[:12], page[-12:], page[:, :12], page[:, -12:] = 0, 0, 0, 0
+    ink = page_ink(255 - page if is_light else page)
+    assert mean_difference(ink, truth) < 0.03
 
 
 @pytest.mark.parametrize("is_light", [False, True])

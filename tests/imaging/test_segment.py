@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.segment import find_lines
+from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.reading import Box
+from inkdigits.synthesis.scribe import trimmed
 
 Write = Callable[..., np.ndarray]
 TEXT = ["4071", "235", "98645013"]
@@ -99,6 +100,18 @@ def test_specks_dashes_and_rules_are_no_digits(write: Write) -> None:
         ink[y : y + 2, x : x + 2] = np.maximum(ink[y : y + 2, x : x + 2], 0.9)
     ink[89:91, 8:-8] = 1  # a rule between the lines
     assert counts(ink) == [4, 4]
+
+
+def test_a_drawing_beside_digits_does_not_set_the_scale(write: Write) -> None:
+    """As that of a resistor beside its ohms: it is three times as high as they are."""
+    digits = trimmed(write(["753"], height_px=40, pen_px=5, gap=0.3))
+    ink = np.zeros((170, digits.shape[1] + 90), np.float32)
+    ink[60 : 60 + digits.shape[0], 80 : 80 + digits.shape[1]] = digits
+    points = [(40 + 20 * (-1) ** k, 10 + 15 * k) for k in range(11)]
+    cv2.polylines(ink, [np.array(points, np.int32)], False, 1.0, 5, cv2.LINE_AA)
+    (line,) = find_lines(ink)
+    assert [segment.box.x >= 80 for segment in line] == [False, True, True, True]
+    assert find_atoms(ink).lines[0].height_px == pytest.approx(44, abs=4)
 
 
 def test_frames_around_digits_are_no_digits(write: Write) -> None:

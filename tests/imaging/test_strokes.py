@@ -98,6 +98,24 @@ class TestFindStrokes:
         assert seen_px[0] < ink.size / 10
         assert ((found > 0.5) == (ink > 0.5)).mean() > 0.98
 
+    @pytest.mark.parametrize(("pen_px", "sides"), [(8, (1248, 1248)), (2, (2016, 2016))])
+    def test_a_large_page_is_seen_smaller_unless_its_strokes_are_fine(
+        self, write: Write, pen_px: int, sides: tuple[int, int]
+    ) -> None:
+        ink = np.zeros((2_000, 2_000), np.float32)
+        digit = write(["3"], height_px=90, pen_px=pen_px)
+        ink[500 : 500 + digit.shape[0], 900 : 900 + digit.shape[1]] = digit
+        shapes = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            shapes.append(seen.shape)
+            return whatever_is_dark(seen)
+
+        found = found_by(ink, ink, network)
+        assert shapes == [sides]
+        assert (found > 0.5)[ink > 0.5].mean() > 0.95
+        assert (found > 0.5).sum() < 1.1 * (ink > 0.5).sum()
+
     def test_a_small_page_of_thin_strokes_is_seen_larger_and_comes_back_where_it_was(
         self, write: Write
     ) -> None:

@@ -6,6 +6,7 @@
  */
 
 import {
+  components,
   type Ink,
   median,
   type Plane,
@@ -15,16 +16,21 @@ import {
   stretch,
   transposed,
 } from "./reading/image.ts";
+import { findMarks, heightOf, widthOf } from "./reading/marks.ts";
 
 const PAPER_AREA_PX = 300 * 300;
 const DARKEST_PAPER = 24 / 255;
 const NOISE_MARGIN = 4;
 const MIN_CONTRAST = 0.06;
 const FULL_CONTRAST = 0.9;
+const [BLACK, MUCH_INK] = [0.5, 0.35]; // of the light missing; where from such a share: bold
 const THUMBNAIL_PX = 40;
 const SAMPLE = 40_000;
 const WIDTHS_PX = [3, 5, 9, 15, 27, 49];
 const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.4];
+// So near to its shade, of all contrast, is most of a clean picture, and so much of the border.
+const [EVEN, MOST, SURROUNDS] = [0.1, 0.85, 0.9];
+const [SHEET_AREA, SHEET_FILLS] = [0.25, 0.75]; // shares of the picture, and of the sheet's box
 
 /** RGBA, as a canvas gives it. */
 export interface Picture {
@@ -89,7 +95,8 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
     const reach = [Math.min(...sampled(grey.data)), Math.max(...sampled(grey.data))] as const;
     return ground - reach[0] <= reach[1] - ground;
   }
-  const small = withoutSpecks(limited(grey, PAPER_AREA_PX));
+  const seen = limited(grey, PAPER_AREA_PX);
+  const small = withoutSpecks(seen);
   const found = WIDTHS_PX.map((width_px) => {
     const reach = width_px >> 1;
     const closed = extreme(extreme(small, reach, Math.max), reach, Math.min).data;
@@ -110,7 +117,52 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
     const clarity = Math.abs(light - dark) / (light + dark + doubt) / WIDTHS_PX[index]! ** 1.5;
     if (clarity > most) [most, isLight] = [clarity, light > dark];
   });
-  return isLight;
+  return isLight !== (most > 0 && isGround(seen, isLight));
+}
+
+/** Whether all that is light, or dark, surrounds the rest of a clean picture, and no sheet. */
+function isGround(seen: Ink, isLight: boolean): boolean {
+  const { width, height, data } = seen;
+  const [low, high] = extremes(data);
+  const isAlike = (value: number): boolean => value > (low + high) / 2 === isLight;
+  const border = Float32Array.from(borderOf(seen));
+  const isEven = numEven(border, high - low) > SURROUNDS * border.length;
+  if (!isClean(data) || !isEven || !isAlike(median(border))) return false;
+  // With a margin, all that reaches the border hangs together.
+  const [across, down] = [width + 2, height + 2];
+  const alike = new Uint8Array(across * down).fill(1);
+  data.forEach((value, at) => {
+    alike[(Math.floor(at / width) + 1) * across + (at % width) + 1] = Number(isAlike(value));
+  });
+  const outside = components({ width: across, height: down, data: alike }, 4).labels.data;
+  const within = Float32Array.from(outside, (label) => Number(label !== outside[0]));
+  const { marks } = findMarks({ width: across, height: down, data: within });
+  const largest = marks.sort((one, other) => other.area - one.area)[0];
+  if (!largest) return false;
+  const box = widthOf(largest) * heightOf(largest);
+  return largest.area < SHEET_AREA * data.length || largest.area < SHEET_FILLS * box;
+}
+
+/** How dark and how light a picture is, but for a few pixels. */
+const extremes = (data: Float32Array): [number, number] => [
+  quantile(data, 0.02),
+  quantile(data, 0.98),
+];
+
+/** Whether a picture has two even shades, and hardly anything else: as in `paper.py`. */
+function isClean(data: Float32Array): boolean {
+  const [low, high] = extremes(data);
+  const isLight = (value: number): boolean => value > (low + high) / 2;
+  const halves = [data.filter(isLight), data.filter((value) => !isLight(value))];
+  const even = halves.reduce((sum, half) => sum + numEven(half, high - low), 0);
+  return even > MOST * data.length;
+}
+
+/** How many values are as good as their median, for a contrast. */
+function numEven(values: Float32Array, contrast: number): number {
+  if (!values.length) return 0;
+  const shade = median(values);
+  return values.filter((value) => Math.abs(value - shade) <= EVEN * contrast).length;
 }
 
 /** What most of a picture does not exceed by chance. */
@@ -199,7 +251,10 @@ function blurred(picture: Ink, reach: number): Ink {
 
 /** Take paper and its noise to 0 and strokes to 1; all to 0 if there are none. */
 function stretched(absorbed: Ink): Ink {
-  const sample = sampled(absorbed.data);
+  const all = sampled(absorbed.data);
+  const paper = all.filter((value) => value < BLACK);
+  const isMuch = paper.length > 0 && paper.length < (1 - MUCH_INK) * all.length;
+  const sample = isMuch ? paper : all;
   const floor = median(sample) + NOISE_MARGIN * spread(sample);
   const peak = blurred(absorbed, 1).data.reduce((most, value) => Math.max(most, value), 0);
   const strong = sampled(absorbed.data.filter((value) => value > (floor + peak) / 2));

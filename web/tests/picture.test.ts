@@ -38,3 +38,21 @@ describe("ink of a sheet on a table", () => {
     expect(mean(around)).toBeLessThan(0.05);
   });
 });
+
+describe("ink of bold strokes, cut out close", () => {
+  it.each([
+    ["dark on light", 20, 240],
+    ["light on dark", 235, 15],
+  ])("%s: paper is thinner than they are", (_, bar, paper) => {
+    const [width, height] = [150, 60];
+    const isBar = Array.from({ length: width * height }, (_, at) => {
+      const [x, y] = [at % width, Math.floor(at / width)];
+      return x >= 4 && x < 146 && y >= 4 && y < 56 && (x - 4) % 18 < 14;
+    });
+    const data = new Uint8ClampedArray(width * height * 4).fill(255);
+    isBar.forEach((is, at) => data.fill(is ? bar : paper, 4 * at, 4 * at + 3));
+    const ink = inkOf({ width, height, data }, false, width * height).data;
+    expect(Math.min(...ink.filter((_, at) => isBar[at]!))).toBeGreaterThan(0.5);
+    expect(Math.max(...ink.filter((_, at) => !isBar[at]!))).toBeLessThan(0.1);
+  });
+});

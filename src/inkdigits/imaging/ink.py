@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import BadArrayError
-from inkdigits.imaging.paper import WITHIN, Pixels, panels, surroundings, without_strokes
+from inkdigits.imaging.paper import (
+    WITHIN,
+    Pixels,
+    is_clean,
+    panels,
+    surroundings,
+    without_strokes,
+)
 from inkdigits.imaging.polarity import by_border, by_what_is_thin, dark_on_light
 from inkdigits.imaging.ranks import median, quantile, spread
 
@@ -38,7 +45,7 @@ _PAPER_MARGIN, _LOCAL_MARGIN = 2.5, 2.75  # of a place's own: what is paper ther
 _CLEAR_MARGIN = 3.5  # ... what is so clearly ink that beside it, there is the soft edge of a stroke
 _PLACES, _MIN_PLACE_PX = 25, 15  # a place is such a part of the longer side
 _PRIOR = 0.02  # of a place is taken to be like the rest of the page
-_MOSTLY_INK = 0.5  # of the light missing from half of the picture: a bold digit, cut out close
+_BLACK, _MUCH_INK = 0.5, 0.35  # of the light missing; where from such a share: cut out close
 _MIN_CONTRAST = 0.06  # of the whole range; below it, nothing was written
 _FULL_CONTRAST = 0.9  # from here on, ink needs no stretching
 
@@ -80,8 +87,10 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
 def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:
     """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
     height, width = dark.shape[:2]  # a stroke of a page is narrower than these shares of it
-    widest_px = round(min(max(height, width) / 8, min(height, width) / 2))
     small = _shrunk(dark, _STROKES_AREA_PX)
+    widest_px = min(height, width) // 2
+    if not is_clean(_grey(small)):  # what is broader may be a shadow
+        widest_px = round(min(max(height, width) / 8, widest_px))
     scale = width / small.shape[1]
     limit_px = round(widest_px / scale)
     outside = _scaled(is_outside.astype(np.uint8), small.shape) > 0
@@ -219,10 +228,9 @@ def _grey(picture: Pixels) -> Pixels:
 def _dark_ink(picture: Pixels, widest_stroke_px: int) -> Ink:
     """The ink of a picture whose strokes are darker than its paper."""
     absorbed = _absorbed(picture, _paper(picture, widest_stroke_px))
-    paper = absorbed[absorbed < _MOSTLY_INK]
-    if paper.size == 0:
+    if absorbed.min() >= _BLACK:
         return np.zeros(absorbed.shape, np.float32)
-    sample = paper if median(absorbed) > _MOSTLY_INK else _sample(absorbed)
+    sample = _of_paper(absorbed)
     return _stretched(absorbed - np.float32(median(sample) + _NOISE_MARGIN * spread(sample)))
 
 
@@ -280,7 +288,7 @@ def _above_noise(absorbed: Ink, place_px: int) -> Ink:
     near = np.ones((3, 3), np.uint8)
     width, height = absorbed.shape[::-1]
     size = (min(place_px, 2 * width) | 1, min(place_px, 2 * height) | 1)  # a strip has no more
-    sample = _sample(absorbed)
+    sample = _of_paper(absorbed)
     usual, usual_noise = median(sample), spread(sample)
     level = np.full(absorbed.shape, usual, np.float32)
     noise = np.full(absorbed.shape, usual_noise, np.float32)
@@ -317,6 +325,13 @@ def _scaled(mask: Pixels, shape: tuple[int, ...]) -> Pixels:
 
 def _blurred(values: Ink, deviation_px: float) -> Ink:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), deviation_px), np.float32)
+
+
+def _of_paper(absorbed: Ink) -> Ink:
+    """Enough of a page for the statistics of its paper: all, unless bold strokes cover much."""
+    sample = _sample(absorbed)
+    paper = sample[sample < _BLACK]
+    return paper if 0 < paper.size < (1 - _MUCH_INK) * sample.size else sample
 
 
 def _sample(values: Ink) -> Ink:

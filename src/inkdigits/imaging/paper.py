@@ -12,12 +12,28 @@ from inkdigits.imaging.ranks import median, quantile
 Pixels = NDArray[np.uint8]
 
 WITHIN = 2  # inside of a panel
+_EXTREMES = 0.02, 0.98  # what is darker, or lighter, is a few pixels
+_EVEN, _MOST = 0.1, 0.85  # so near to its shade, of all contrast, is most of a clean picture
 _TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
 _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
 _SOFT_AREA_PX = 40  # in small, where an edge is two pixels wide: so much is a shadow's
 _MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
 _MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
+
+
+def extremes(picture: Pixels) -> tuple[float, float]:
+    """How dark and how light a picture is, but for a few pixels."""
+    return quantile(picture, _EXTREMES[0]), quantile(picture, _EXTREMES[1])
+
+
+def is_clean(picture: Pixels) -> bool:
+    """Whether a picture (h, w) has two even shades, and hardly anything else: no shadow."""
+    dark, light = extremes(picture)
+    is_light = picture > (dark + light) / 2
+    halves = [half for half in (picture[is_light], picture[~is_light]) if half.size]
+    off = [np.abs(half.astype(np.float32) - np.float32(median(half))) for half in halves]
+    return bool((np.concatenate(off) <= _EVEN * (light - dark)).mean() > _MOST)
 
 
 def without_strokes(picture: Pixels) -> Pixels:

@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.imaging.paper import Pixels, extremes, is_clean
 from inkdigits.imaging.ranks import median, spread
-
-Pixels = NDArray[np.uint8]
 
 _WIDTHS_PX = 3, 5, 9, 15, 27, 49  # of 300 or so: of what is thin
 _LEAST_CONTRAST, _DOUBT = 2, 0.02  # of 255: what is seen; what is little, on the whole picture
 _DOUBT_SHARE = 0.4  # of the most at any width: less is the corners and holes of wide strokes
 _NOISE_MARGIN = 4.0  # standard deviations of noise
+_EVEN, _SURROUNDS = 0.1, 0.9  # so near to each other, of all contrast, is so much of the border
+_SHEET_AREA, _SHEET_FILLS = 0.25, 0.75  # shares of the picture, and of the sheet's box
 _GREY_COUNTS = 3.0  # times as much as a channel
 _CLEAR = 0.05  # of the most in any channel; in others, strokes are hardly seen
 
@@ -64,7 +65,8 @@ def by_what_is_thin(planes: Pixels) -> NDArray[np.float64]:
     as lighter or as darker, narrow ones count for more, and those at which it is mostly one of
     both: a sheet on a dark table is light, too, and has far more contrast, but is wide. What is
     little beside the most at any width counts for less: bold strokes have narrow holes. All planes
-    are measured at the width that is best for most of them.
+    are measured at the width that is best for most of them. In a clean picture, what surrounds
+    everything is no stroke: between bold ones, paper is thinner than they are.
 
     Args:
         planes: (h, w, n) uint8, some 300 pixels wide.
@@ -77,7 +79,35 @@ def by_what_is_thin(planes: Pixels) -> NDArray[np.float64]:
     doubt = _DOUBT + _DOUBT_SHARE * (lighter + darker).max(axis=1, keepdims=True)
     clarity = np.abs(lighter - darker) / (lighter + darker + doubt) / np.power(_WIDTHS_PX, 1.5)
     best = clarity.sum(axis=0).argmax()
-    return np.asarray(lighter[:, best] - darker[:, best], np.float64)
+    found = lighter[:, best] - darker[:, best]
+    grounds = [
+        _is_ground(plane, is_light=value > 0)
+        for plane, value in zip(np.moveaxis(planes, 2, 0), found.tolist(), strict=True)
+    ]
+    return np.asarray(np.where(grounds, -found, found), np.float64)
+
+
+def _is_ground(plane: Pixels, *, is_light: bool) -> bool:
+    """Whether all that is light, or dark, is the ground of a clean picture (h, w) uint8.
+
+    It is if it surrounds everything else, but for a sheet, which lies on a table.
+    """
+    if not is_clean(plane):
+        return False
+    low, high = extremes(plane)
+    border = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]]).astype(np.float64)
+    ground = median(border)
+    is_even = (np.abs(border - ground) <= _EVEN * (high - low)).mean() > _SURROUNDS
+    if not is_even or (ground > (low + high) / 2) != is_light:
+        return False
+    alike = np.asarray((plane > (low + high) / 2) == is_light, np.uint8)
+    _, outside = cv2.connectedComponents(np.pad(alike, 1, constant_values=1), connectivity=4)
+    is_within = (outside != outside[0, 0])[1:-1, 1:-1]
+    _, _, stats, _ = cv2.connectedComponentsWithStats(is_within.astype(np.uint8))
+    if len(stats) == 1:
+        return False
+    _, _, width, height, area = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
+    return bool(area < _SHEET_AREA * plane.size or area < _SHEET_FILLS * width * height)
 
 
 def _votes(plane: Pixels) -> NDArray[np.float64]:

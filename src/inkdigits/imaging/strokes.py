@@ -6,6 +6,7 @@ away is a question of shapes, which a network has seen more of than any rule of 
 Source: Ronneberger, Fischer and Brox 2015, "U-Net", the kind of network.
 """
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -20,6 +21,7 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
+_LARGE_AREA_PX, _FINE_PX = 1_500_000, 4.0  # a page is seen no larger, unless strokes are finer
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
@@ -51,7 +53,8 @@ def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
 def fitting(seen: Ink, ink: Ink) -> Ink:
     """A page from as far away as the network likes: smaller, where its strokes are wide.
 
-    A small page of thin strokes is seen larger; a large one would take too long.
+    A large page is seen smaller, too, because it takes its time; a small page of thin strokes is
+    seen larger.
 
     Args:
         seen: (h, w) float32, as ``normalised`` gives it.
@@ -61,6 +64,8 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     height, width = seen.shape
     if wide_px > _THICK_PX:
         zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
+    elif height * width > _LARGE_AREA_PX and wide_px > _FINE_PX:
+        zoom = max(math.sqrt(_LARGE_AREA_PX / (height * width)), _FINE_PX / wide_px)
     elif max(height, width) <= _SMALL_PX and wide_px <= _THIN_PX and not _is_broad(ink):
         zoom = _NEARER
     else:

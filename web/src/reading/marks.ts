@@ -8,6 +8,9 @@ const WEAK = 0.25; // a mark is what is above weak, and is above strong somewher
 const STRONG = 0.4;
 const MIN_MARK_PX = 4;
 const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no digit
+const ALIKE = 1.6; // times as high, at most, of marks that are alike in height
+const SMALLEST = 0.2; // of a typical height: what is lower is a speck
+const SEVERAL = 3;
 
 export interface Mark {
   readonly left: number;
@@ -83,10 +86,23 @@ export function findMarks(ink: Ink): {
   return { labels, marks, numFound };
 }
 
-/** The height of a typical mark, each counted by its height, frames not at all. */
+/**
+ * The height of a typical mark, each counted by its height, frames not at all.
+ *
+ * One that is far higher than several others, and alone in that, is a drawing beside them.
+ */
 export function typicalHeight(marks: readonly Mark[]): number {
   const inner = withoutFrames(marks);
   const heights = (inner.length ? inner : marks).map(heightOf).sort((one, other) => one - other);
+  const typical = weightedMedian(heights);
+  const isLower = (height: number) => height >= SMALLEST * typical && height <= typical / ALIKE;
+  const isAlike = (height: number) => height > typical / ALIKE && height < typical * ALIKE;
+  const lower = heights.filter(isLower);
+  const isAlone = heights.filter(isAlike).length === 1 && lower.length >= SEVERAL;
+  return isAlone ? weightedMedian(lower) : typical;
+}
+
+function weightedMedian(heights: readonly number[]): number {
   const half = heights.reduce((sum, height) => sum + height, 0) / 2;
   let weight = 0;
   return heights.find((height) => (weight += height) >= half)!;

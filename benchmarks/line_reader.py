@@ -3,7 +3,7 @@
     inkdigits train --config configs/lines.toml --out runs/lines
     python benchmarks/line_reader.py runs/lines [--record]
 
-The strips are those that the run was validated on: nearly half of them what the reader finds close
+The strips are those that the run was validated on: three in ten of them what the reader finds close
 together on synthetic pages, the others put together, with letters among them, and often hard for
 people too. Its weight on pages is measured by synthetic_pages.py and pages.py.
 """

@@ -330,6 +330,20 @@ def test_gaps_between_bold_strokes_do_not_settle_polarity(
 
 
 @pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize("bold", [0.2, 0.25, 0.3, 0.35])
+def test_one_bold_digit_cut_out_close_is_no_shadow(
+    write: Write, bold: float, is_light: bool
+) -> None:
+    """A third of the picture is ink, or more than half: what is paper is no longer the median."""
+    for value in "0123456789":
+        digit = trimmed(write([value], height_px=100, pen_px=100 * bold))
+        truth = np.pad(digit, 6)
+        page = on_paper(truth, 255, pen=0)
+        ink = digit_ink(255 - page if is_light else page)
+        assert mean_difference(ink, truth) < 0.05
+
+
+@pytest.mark.parametrize("is_light", [False, True])
 def test_a_clean_sheet_on_a_table_is_not_taken_for_bold_strokes(
     write: Write, is_light: bool
 ) -> None:
@@ -338,6 +352,39 @@ def test_a_clean_sheet_on_a_table_is_not_taken_for_bold_strokes(
     page[:12], page[-12:], page[:, :12], page[:, -12:] = 0, 0, 0, 0
     ink = page_ink(255 - page if is_light else page)
     assert mean_difference(ink, truth) < 0.03
+
+
+def sheet(outline: list[tuple[int, int]], digits: np.ndarray) -> np.ndarray:
+    """(300, 400) uint8: a white sheet with digits on a dark table, of any outline."""
+    page = np.full((300, 400), 40, np.uint8)
+    cv2.fillPoly(page, [np.array(outline, np.int32)], 235)
+    place = page[110 : 110 + digits.shape[0], 120 : 120 + digits.shape[1]]
+    np.minimum(place, np.rint(235 * (1 - digits)).astype(np.uint8), out=place)
+    return page
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize("noise", [0, 4])
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [(110, 60), (290, 60), (380, 240), (20, 240)],  # seen from aside
+        [(60, 30), (340, 30), (340, 170), (240, 170), (240, 280), (60, 280)],
+        cv2.ellipse2Poly((200, 150), (160, 100), 20, 0, 360, 5).tolist(),
+        [(105, 95), (300, 90), (305, 190), (100, 185)],  # a small one
+    ],
+    ids=["trapezoid", "L", "ellipse", "small"],
+)
+def test_a_sheet_of_any_outline_is_not_taken_for_bold_strokes(
+    write: Write, outline: list[tuple[int, int]], noise: float, is_light: bool
+) -> None:
+    digits = trimmed(write(["468"], height_px=50, pen_px=5, gap=0.3))
+    page = sheet(outline, digits)
+    noisy = page + np.random.default_rng(0).normal(0, noise, page.shape)
+    page = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    ink = page_ink(255 - page if is_light else page)
+    found = ink[110 : 110 + digits.shape[0], 120 : 120 + digits.shape[1]]
+    assert mean_difference(found, digits) < 0.05
 
 
 @pytest.mark.parametrize("is_light", [False, True])

@@ -114,6 +114,15 @@ def test_a_drawing_beside_digits_does_not_set_the_scale(write: Write) -> None:
     assert find_atoms(ink).lines[0].height_px == pytest.approx(44, abs=4)
 
 
+def test_dots_beside_a_digit_do_not_set_the_scale(write: Write) -> None:
+    digit = trimmed(write(["4"], height_px=120, pen_px=10))
+    ink = np.zeros((160, 300), np.float32)
+    ink[20 : 20 + digit.shape[0], 20 : 20 + digit.shape[1]] = digit
+    for x in (170, 220, 270):
+        cv2.circle(ink, (x, 120), 16, 1.0, -1, cv2.LINE_AA)
+    assert find_atoms(ink).lines[0].height_px > 100
+
+
 def test_frames_around_digits_are_no_digits(write: Write) -> None:
     ink = write(["4071"], height_px=40)
     height, width = ink.shape

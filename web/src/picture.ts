@@ -16,7 +16,6 @@ import {
   stretch,
   transposed,
 } from "./reading/image.ts";
-import { findMarks, heightOf, widthOf } from "./reading/marks.ts";
 
 const PAPER_AREA_PX = 300 * 300;
 const DARKEST_PAPER = 24 / 255;
@@ -28,9 +27,10 @@ const THUMBNAIL_PX = 40;
 const SAMPLE = 40_000;
 const WIDTHS_PX = [3, 5, 9, 15, 27, 49];
 const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.4];
-// So near to its shade, of all contrast, is most of a clean picture, and so much of the border.
-const [EVEN, MOST, SURROUNDS] = [0.1, 0.85, 0.9];
-const [SHEET_AREA, SHEET_FILLS] = [0.25, 0.75]; // shares of the picture, and of the sheet's box
+const EVEN = 0.1; // of the contrast: what is so near to a shade has it
+const [MOST, MOST_OF_EACH] = [0.85, 0.75]; // of a clean picture; of what is light in it, and dark
+const SURROUNDED = 0.9; // of its border
+const NARROW_PX = 15; // of 300 or so: what is no wider is thin
 
 /** RGBA, as a canvas gives it. */
 export interface Picture {
@@ -120,27 +120,36 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
   return isLight !== (most > 0 && isGround(seen, isLight));
 }
 
-/** Whether all that is light, or dark, surrounds the rest of a clean picture, and no sheet. */
+/** Whether what seems to be strokes is the ground of a clean picture: as in `polarity.py`. */
 function isGround(seen: Ink, isLight: boolean): boolean {
-  const { width, height, data } = seen;
-  const [low, high] = extremes(data);
-  const isAlike = (value: number): boolean => value > (low + high) / 2 === isLight;
-  const border = Float32Array.from(borderOf(seen));
-  const isEven = numEven(border, high - low) > SURROUNDS * border.length;
-  if (!isClean(data) || !isEven || !isAlike(median(border))) return false;
-  // With a margin, all that reaches the border hangs together.
-  const [across, down] = [width + 2, height + 2];
-  const alike = new Uint8Array(across * down).fill(1);
-  data.forEach((value, at) => {
-    alike[(Math.floor(at / width) + 1) * across + (at % width) + 1] = Number(isAlike(value));
+  if (groundOfClean(seen) !== isLight) return false;
+  const [dark, light] = extremes(seen.data);
+  const [width, height] = [seen.width + 2 * NARROW_PX, seen.height + 2 * NARROW_PX];
+  const alike = { width, height, data: new Float32Array(width * height).fill(1) };
+  seen.data.forEach((value, at) => {
+    const row = Math.floor(at / seen.width) + NARROW_PX;
+    const isAlike = value > (dark + light) / 2 === isLight;
+    alike.data[row * width + (at % seen.width) + NARROW_PX] = Number(isAlike);
   });
-  const outside = components({ width: across, height: down, data: alike }, 4).labels.data;
-  const within = Float32Array.from(outside, (label) => Number(label !== outside[0]));
-  const { marks } = findMarks({ width: across, height: down, data: within });
-  const largest = marks.sort((one, other) => other.area - one.area)[0];
-  if (!largest) return false;
-  const box = widthOf(largest) * heightOf(largest);
-  return largest.area < SHEET_AREA * data.length || largest.area < SHEET_FILLS * box;
+  const reach = NARROW_PX >> 1;
+  const wide = extreme(extreme(alike, reach, Math.min), reach, Math.max).data;
+  const labels = components({ ...alike, data: Uint8Array.from(alike.data) }, 4).labels.data;
+  const thin = labels.filter((_, at) => alike.data[at]! > wide[at]!);
+  return thin.filter((label) => label === labels[0]).length > thin.length / 2;
+}
+
+/** Whether the ground of a clean picture is light; null if it is not clean: as in `paper.py`. */
+function groundOfClean(seen: Ink): boolean | null {
+  const { data } = seen;
+  const [dark, light] = extremes(data);
+  const isLight = (value: number): boolean => value > (dark + light) / 2;
+  const border = Float32Array.from(borderOf(seen));
+  const shades = [data.filter(isLight), data.filter((value) => !isLight(value))];
+  const near = shades.map((shade) => numNear(shade, light - dark));
+  const isEven = shades.every((shade, at) => near[at]! >= MOST_OF_EACH * shade.length);
+  const isSurrounded = numNear(border, light - dark) > SURROUNDED * border.length;
+  if (!isEven || near[0]! + near[1]! <= MOST * data.length || !isSurrounded) return null;
+  return isLight(median(border));
 }
 
 /** How dark and how light a picture is, but for a few pixels. */
@@ -149,17 +158,8 @@ const extremes = (data: Float32Array): [number, number] => [
   quantile(data, 0.98),
 ];
 
-/** Whether a picture has two even shades, and hardly anything else: as in `paper.py`. */
-function isClean(data: Float32Array): boolean {
-  const [low, high] = extremes(data);
-  const isLight = (value: number): boolean => value > (low + high) / 2;
-  const halves = [data.filter(isLight), data.filter((value) => !isLight(value))];
-  const even = halves.reduce((sum, half) => sum + numEven(half, high - low), 0);
-  return even > MOST * data.length;
-}
-
 /** How many values are as good as their median, for a contrast. */
-function numEven(values: Float32Array, contrast: number): number {
+function numNear(values: Float32Array, contrast: number): number {
   if (!values.length) return 0;
   const shade = median(values);
   return values.filter((value) => Math.abs(value - shade) <= EVEN * contrast).length;

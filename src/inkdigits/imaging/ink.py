@@ -14,7 +14,7 @@ from inkdigits.errors import BadArrayError
 from inkdigits.imaging.paper import (
     WITHIN,
     Pixels,
-    is_clean,
+    ground_of_clean,
     panels,
     surroundings,
     without_strokes,
@@ -86,10 +86,10 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
 
 def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:
     """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
-    height, width = dark.shape[:2]  # a stroke of a page is narrower than these shares of it
+    height, width = dark.shape[:2]
     small = _shrunk(dark, _STROKES_AREA_PX)
     widest_px = min(height, width) // 2
-    if not is_clean(_grey(small)):  # what is broader may be a shadow
+    if not ground_of_clean(_grey(small)):  # what is broader may be a shadow
         widest_px = round(min(max(height, width) / 8, widest_px))
     scale = width / small.shape[1]
     limit_px = round(widest_px / scale)

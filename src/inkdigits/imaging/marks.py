@@ -15,7 +15,8 @@ Labels = NDArray[np.int32]
 MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
 _WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
-_ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.2, 3  # heights: times as high; a share of it; so many
+_ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.2, 3  # times as high; a share of a height; so many marks
+_FILLED = 0.65  # a dot is more of its box
 _RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is no digit, but the border
 
 
@@ -91,18 +92,21 @@ def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[
 def typical_height_px(marks: Marks) -> float:
     """The height of a typical mark, each counted by its height, frames not at all.
 
-    One that is far higher than several others, and alone in that, is a drawing beside them.
+    One that is far higher than several others, which are no dots, and alone in that, is a drawing
+    beside them.
     """
-    heights = marks.where(~is_frame(marks)).height
-    heights = np.sort(heights if len(heights) else marks.height)
-    typical = _weighted_median(heights)
-    lower = heights[(heights >= _SMALLEST * typical) & (heights <= typical / _ALIKE)]
-    num_alike = int(((heights > typical / _ALIKE) & (heights < typical * _ALIKE)).sum())
-    is_alone = num_alike == 1 and len(lower) >= _SEVERAL
-    return _weighted_median(lower) if is_alone else typical
+    inner = marks.where(~is_frame(marks))
+    marks = inner if len(inner.label) else marks
+    typical = _weighted_median(marks.height)
+    is_lower = (marks.height >= _SMALLEST * typical) & (marks.height <= typical / _ALIKE)
+    is_lower &= marks.area < _FILLED * marks.width * marks.height
+    is_alike = (marks.height > typical / _ALIKE) & (marks.height < typical * _ALIKE)
+    is_alone = is_alike.sum() == 1 and is_lower.sum() >= _SEVERAL
+    return _weighted_median(marks.height[is_lower]) if is_alone else typical
 
 
-def _weighted_median(ordered: NDArray[np.int64]) -> float:
+def _weighted_median(heights: NDArray[np.int64]) -> float:
+    ordered = np.sort(heights)
     weight = np.cumsum(ordered)
     return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
 

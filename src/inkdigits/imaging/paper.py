@@ -13,7 +13,9 @@ Pixels = NDArray[np.uint8]
 
 WITHIN = 2  # inside of a panel
 _EXTREMES = 0.02, 0.98  # what is darker, or lighter, is a few pixels
-_EVEN, _MOST = 0.1, 0.85  # so near to its shade, of all contrast, is most of a clean picture
+_EVEN = 0.1  # of the contrast: what is so near to a shade has it
+_MOST, _MOST_OF_EACH = 0.85, 0.75  # of a clean picture; of what is light in it, and dark
+_SURROUNDED = 0.9  # of its border
 _TABLES = (0.35, 0.5, 0.65)  # of the paper's light: what is darker may be a table beside it
 _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide an edge may be
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
@@ -27,13 +29,24 @@ def extremes(picture: Pixels) -> tuple[float, float]:
     return quantile(picture, _EXTREMES[0]), quantile(picture, _EXTREMES[1])
 
 
-def is_clean(picture: Pixels) -> bool:
-    """Whether a picture (h, w) has two even shades, and hardly anything else: no shadow."""
+def ground_of_clean(picture: Pixels) -> bool | None:
+    """Whether the ground of a clean picture (h, w) is light; None if it is not clean.
+
+    A clean picture has two even shades, and hardly anything else: no shadow. Its ground is what its
+    whole border is.
+    """
     dark, light = extremes(picture)
-    is_light = picture > (dark + light) / 2
-    halves = [half for half in (picture[is_light], picture[~is_light]) if half.size]
-    off = [np.abs(half.astype(np.float32) - np.float32(median(half))) for half in halves]
-    return bool((np.concatenate(off) <= _EVEN * (light - dark)).mean() > _MOST)
+    margin, middle = _EVEN * (light - dark), (dark + light) / 2
+    is_light = picture > middle
+    shades = [shade.astype(np.float32) for shade in (picture[is_light], picture[~is_light])]
+    is_near = [np.abs(shade - median(shade)) <= margin for shade in shades if shade.size]
+    is_even = all(near.mean() > _MOST_OF_EACH for near in is_near)
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    ground = median(border)
+    is_surrounded = (np.abs(border - np.float32(ground)) <= margin).mean() > _SURROUNDED
+    if not is_even or np.concatenate(is_near).mean() <= _MOST or not is_surrounded:
+        return None
+    return ground > middle
 
 
 def without_strokes(picture: Pixels) -> Pixels:

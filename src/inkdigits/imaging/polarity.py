@@ -10,15 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.paper import Pixels, extremes, is_clean
+from inkdigits.imaging.paper import Pixels, extremes, ground_of_clean
 from inkdigits.imaging.ranks import median, spread
 
 _WIDTHS_PX = 3, 5, 9, 15, 27, 49  # of 300 or so: of what is thin
 _LEAST_CONTRAST, _DOUBT = 2, 0.02  # of 255: what is seen; what is little, on the whole picture
 _DOUBT_SHARE = 0.4  # of the most at any width: less is the corners and holes of wide strokes
 _NOISE_MARGIN = 4.0  # standard deviations of noise
-_EVEN, _SURROUNDS = 0.1, 0.9  # so near to each other, of all contrast, is so much of the border
-_SHEET_AREA, _SHEET_FILLS = 0.25, 0.75  # shares of the picture, and of the sheet's box
+_NARROW_PX = 15  # of 300 or so: what is no wider is thin
 _GREY_COUNTS = 3.0  # times as much as a channel
 _CLEAR = 0.05  # of the most in any channel; in others, strokes are hardly seen
 
@@ -88,26 +87,20 @@ def by_what_is_thin(planes: Pixels) -> NDArray[np.float64]:
 
 
 def _is_ground(plane: Pixels, *, is_light: bool) -> bool:
-    """Whether all that is light, or dark, is the ground of a clean picture (h, w) uint8.
+    """Whether what seems to be strokes is the ground of a clean picture (h, w) uint8.
 
-    It is if it surrounds everything else, but for a sheet, which lies on a table.
+    It is if it surrounds everything, and what is thin of it lies outside, between bold strokes. On
+    a sheet that lies on a table, what is thin lies within.
     """
-    if not is_clean(plane):
+    if ground_of_clean(plane) is not is_light:
         return False
-    low, high = extremes(plane)
-    border = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]]).astype(np.float64)
-    ground = median(border)
-    is_even = (np.abs(border - ground) <= _EVEN * (high - low)).mean() > _SURROUNDS
-    if not is_even or (ground > (low + high) / 2) != is_light:
-        return False
-    alike = np.asarray((plane > (low + high) / 2) == is_light, np.uint8)
-    _, outside = cv2.connectedComponents(np.pad(alike, 1, constant_values=1), connectivity=4)
-    is_within = (outside != outside[0, 0])[1:-1, 1:-1]
-    _, _, stats, _ = cv2.connectedComponentsWithStats(is_within.astype(np.uint8))
-    if len(stats) == 1:
-        return False
-    _, _, width, height, area = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
-    return bool(area < _SHEET_AREA * plane.size or area < _SHEET_FILLS * width * height)
+    # With a margin, all that reaches the border hangs together, and is wide there.
+    alike = ((plane > sum(extremes(plane)) / 2) == is_light).astype(np.uint8)
+    padded = np.pad(alike, _NARROW_PX, constant_values=1)
+    wide = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((_NARROW_PX, _NARROW_PX), np.uint8))
+    _, labels = cv2.connectedComponents(padded, connectivity=4)
+    is_outside = labels[padded > wide] == labels[0, 0]
+    return bool(is_outside.sum() > (~is_outside).sum())
 
 
 def _votes(plane: Pixels) -> NDArray[np.float64]:

@@ -164,7 +164,8 @@ def make_strips(
         images: (n, 28, 28) uint8 of every digit, 255 is ink.
         labels: (n,) 0 to 9.
         count: how many.
-        seed: the same seed makes the same ones of the same images, however many cores there are.
+        seed: the same seed makes the same ones of the same images and the same stroke finder,
+            however many cores there are.
         say: is told how far it has come.
     """
     num_page = round(_PAGE_SHARE * count)

@@ -8,9 +8,10 @@ const WEAK = 0.25; // a mark is what is above weak, and is above strong somewher
 const STRONG = 0.4;
 const MIN_MARK_PX = 4;
 const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no digit
-const ALIKE = 1.6; // times as high, at most, of marks that are alike in height
+const ALIKE = 1.6; // times as high is no more alike in height
 const SMALLEST = 0.2; // of a typical height: what is lower is a speck
 const SEVERAL = 3;
+const FILLED = 0.65; // a dot is more of its box
 
 export interface Mark {
   readonly left: number;
@@ -89,23 +90,29 @@ export function findMarks(ink: Ink): {
 /**
  * The height of a typical mark, each counted by its height, frames not at all.
  *
- * One that is far higher than several others, and alone in that, is a drawing beside them.
+ * One that is far higher than several others, which are no dots, and alone in that, is a drawing
+ * beside them.
  */
 export function typicalHeight(marks: readonly Mark[]): number {
   const inner = withoutFrames(marks);
-  const heights = (inner.length ? inner : marks).map(heightOf).sort((one, other) => one - other);
-  const typical = weightedMedian(heights);
-  const isLower = (height: number) => height >= SMALLEST * typical && height <= typical / ALIKE;
-  const isAlike = (height: number) => height > typical / ALIKE && height < typical * ALIKE;
-  const lower = heights.filter(isLower);
-  const isAlone = heights.filter(isAlike).length === 1 && lower.length >= SEVERAL;
-  return isAlone ? weightedMedian(lower) : typical;
+  const counted = inner.length ? inner : marks;
+  const typical = weightedMedian(counted.map(heightOf));
+  const isLower = (mark: Mark): boolean =>
+    heightOf(mark) >= SMALLEST * typical &&
+    heightOf(mark) <= typical / ALIKE &&
+    mark.area < FILLED * widthOf(mark) * heightOf(mark);
+  const isAlike = (mark: Mark): boolean =>
+    heightOf(mark) > typical / ALIKE && heightOf(mark) < typical * ALIKE;
+  const lower = counted.filter(isLower);
+  const isAlone = counted.filter(isAlike).length === 1 && lower.length >= SEVERAL;
+  return isAlone ? weightedMedian(lower.map(heightOf)) : typical;
 }
 
 function weightedMedian(heights: readonly number[]): number {
-  const half = heights.reduce((sum, height) => sum + height, 0) / 2;
+  const ordered = [...heights].sort((one, other) => one - other);
+  const half = ordered.reduce((sum, height) => sum + height, 0) / 2;
   let weight = 0;
-  return heights.find((height) => (weight += height) >= half)!;
+  return ordered.find((height) => (weight += height) >= half)!;
 }
 
 /** Leave out what surrounds at least two others, and is mostly empty. */

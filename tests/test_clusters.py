@@ -74,6 +74,14 @@ def test_about_what_is_probably_letters_nobody_is_asked(letter, is_asked):
     assert (found == marks) != is_asked
 
 
+@pytest.mark.parametrize(("letter", "is_struck_out"), [(0.05, True), (0.0, False)])
+def test_in_what_is_surely_a_number_no_digit_is_struck_out(letter, is_struck_out):
+    judged = seen_as((2, 0.6), (6, 0.6), (7, 0.999))
+    found, _, _ = read(judged, NONE + 1, letter=letter)
+    assert values(found) == ([NONE, 7] if is_struck_out else [2, 6, 7])
+    assert found[0].is_doubted
+
+
 def test_two_witnesses_are_surer_than_one():
     found, marks, _ = read(seen_as((2, 0.7), (6, 0.9), (7, 0.999)), 2 + 1, 6 + 1)
     assert values(found) == values(marks) == [2, 6, 7]

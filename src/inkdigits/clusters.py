@@ -26,6 +26,7 @@ _NUM_STRINGS = 8
 _STROKE = 0.3  # what is fainter does not count for a box
 _SMALLEST = 0.4  # of a digit's height: what is lower, and was left out, stays so
 _LETTERS = 0.9  # a stretch is so probably of letters: the line reader knows only digits
+_NUMBER = 0.0005  # ... or so improbably: it is a number
 _CLEAR = 0.95  # whatever the dial says: it must not change what is read
 _AGREED = 0.99  # the share of a string that both say, from which on it confirms the digits
 _UNHEARD = -2.0  # nats: a string that is less probable to the line reader is doubted
@@ -51,6 +52,11 @@ class Mark:
     is_doubted: bool = False
 
     @property
+    def is_none(self) -> bool:
+        """Whether it is probably no digit."""
+        return bool(self.probabilities[-1] > 0.5)
+
+    @property
     def is_clear(self) -> bool:
         """Whether it is so surely one digit that nobody else has to be asked."""
         return bool(self.probabilities[:-1].max() * self.certainty >= _CLEAR)
@@ -65,7 +71,8 @@ def read_again(
 ) -> list[Mark]:
     """Ask the line reader about what stands close together, and where the cuts leave doubt.
 
-    Not about what stands among letters, out of which it would make digits.
+    Not about what stands among letters, out of which it would make digits; and in what is surely a
+    number it strikes out none.
 
     Args:
         line: the atoms.
@@ -90,8 +97,16 @@ def read_again(
         if is_speck or is_clear or is_among_letters:
             result += before
         else:
-            result += _judged(line, choice, before, first, last, read)
+            after = _judged(line, choice, before, first, last, read)
+            is_number = bool(inside) and letters[inside].mean() < _NUMBER
+            if is_number and _num_none(after) > _num_none(before):
+                after = [replace(mark, is_doubted=True) for mark in before]
+            result += after
     return result
+
+
+def _num_none(marks: Sequence[Mark]) -> int:
+    return sum(mark.is_none for mark in marks)
 
 
 def _stretches(line: LineAtoms, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -168,9 +183,8 @@ def _confirmed(mark: Mark, share: float) -> Mark:
 def _labels(marks: Sequence[Mark], num_classes: int) -> Labels:
     labels: list[int] = []
     for mark in marks:
-        is_none = mark.probabilities[-1] > 0.5
-        label = num_classes + 1 if is_none else int(mark.probabilities[:-1].argmax()) + 1
-        if not (is_none and labels[-1:] == [label]):
+        label = num_classes + 1 if mark.is_none else int(mark.probabilities[:-1].argmax()) + 1
+        if not (mark.is_none and labels[-1:] == [label]):
             labels.append(label)
     return tuple(labels)
 

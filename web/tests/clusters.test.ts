@@ -132,6 +132,16 @@ describe("a second look", () => {
     expect(found).toEqual(marks);
   });
 
+  test.each([
+    [0.05, [10, 7]],
+    [0, [2, 6, 7]],
+  ])("in what is surely a number, no digit is struck out: %d", async (letter, expected) => {
+    const judged = seenAs([2, 0.6], [6, 0.6], SURE);
+    const { found } = await readJudged(judged, [10 + 1], HEARD, TOUCHING, letter);
+    expect(values(found)).toEqual(expected);
+    expect(found[0]!.isDoubted).toBe(true);
+  });
+
   test("two witnesses are surer than one", async () => {
     const { found, marks } = await read([[2, 0.7], [6, 0.9], SURE], [2 + 1, 6 + 1]);
     expect(values(found)).toEqual([2, 6, 7]);

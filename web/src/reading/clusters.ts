@@ -14,6 +14,7 @@ import { asStrip, FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, type Strip } from "./strips
 const NUM_STRINGS = 8;
 const STROKE = 0.3; // what is fainter does not count for a box
 const SMALLEST = 0.4; // of a digit's height: what is lower, and was left out, stays so
+const NUMBER = 0.0005; // a stretch is so improbably of letters: it is a number
 const LETTERS = 0.9; // a stretch is so probably of letters: the line reader knows only digits
 const CLEAR = 0.95; // whatever the dial says: it must not change what is read
 const AGREED = 0.99; // the share of a string that both say, from which on it confirms the digits
@@ -40,7 +41,8 @@ export type Speak = (strip: Ink) => Promise<Frames>;
 /**
  * Ask the line reader about what stands close together, and where the cuts leave doubt. Gives the
  * marks of the line, left to right: digits that both see may be surer than before, and what they
- * differ in is doubted. Not about what stands among letters, out of which it would make digits.
+ * differ in is doubted. Not about what stands among letters, out of which it would make digits; and
+ * in what is surely a number it strikes out none.
  */
 export async function readAgain(
   line: LineAtoms,
@@ -55,16 +57,28 @@ export async function readAgain(
     const isInside = ([start]: Run): boolean => first <= start && start <= last;
     const before = marks.filter((_, index) => isInside(spans[index]!));
     const beside = letters.filter((_, index) => isInside(spans[index]!));
-    const isAmongLetters =
-      beside.reduce((sum, letter) => sum + letter, 0) > LETTERS * beside.length;
+    const share = beside.reduce((sum, letter) => sum + letter, 0);
+    const isAmongLetters = share > LETTERS * beside.length;
     const [, , , height] = around(line.boxes.slice(first, last + 1));
     const isSpeck = !before.length && height < SMALLEST * line.height_px;
     const isOneClear = first === last && before.length > 0 && isClear(before[0]!);
-    if (isSpeck || isOneClear || isAmongLetters) result.push(...before);
-    else result.push(...(await judged(line, choice, before, [first, last], speak)));
+    if (isSpeck || isOneClear || isAmongLetters) {
+      result.push(...before);
+      continue;
+    }
+    const after = await judged(line, choice, before, [first, last], speak);
+    const isStruckOut = after.filter(isNone).length > before.filter(isNone).length;
+    const isNumber = share < NUMBER * beside.length;
+    if (isNumber && isStruckOut) result.push(...before.map(doubted));
+    else result.push(...after);
   }
   return result;
 }
+
+/** Whether a mark is probably no digit. */
+const isNone = ({ probabilities }: Mark): boolean => probabilities.at(-1)! > 0.5;
+
+const doubted = (mark: Mark): Mark => ({ ...mark, isDoubted: true });
 
 /** Whether a mark is so surely one digit that nobody else has to be asked. */
 function isClear({ probabilities, certainty }: Mark): boolean {
@@ -112,7 +126,7 @@ async function judged(
     const share = shares[best]!;
     return share >= AGREED ? before.map((mark) => confirmed(mark, share)) : before;
   }
-  if (!strings[best]!.length) return before.map((mark) => ({ ...mark, isDoubted: true }));
+  if (!strings[best]!.length) return before.map(doubted);
   // What was left out is no digit: nobody has to be told.
   if (!before.length && Math.min(...strings[best]!) > numClasses) return [];
   return placed(strings, shares, best, spoken, box, strip);
@@ -149,11 +163,10 @@ function confirmed(mark: Mark, share: number): Mark {
 
 function labelsOf(marks: readonly Mark[], numClasses: number): Labels {
   const labels: number[] = [];
-  for (const { probabilities } of marks) {
-    const isNone = probabilities.at(-1)! > 0.5;
-    const ofDigits = probabilities.subarray(0, -1);
-    const label = isNone ? numClasses + 1 : ofDigits.indexOf(Math.max(...ofDigits)) + 1;
-    if (!(isNone && labels.at(-1) === label)) labels.push(label);
+  for (const mark of marks) {
+    const ofDigits = mark.probabilities.subarray(0, -1);
+    const label = isNone(mark) ? numClasses + 1 : ofDigits.indexOf(Math.max(...ofDigits)) + 1;
+    if (!(isNone(mark) && labels.at(-1) === label)) labels.push(label);
   }
   return labels;
 }

@@ -100,9 +100,13 @@ def read_again(
             after = _judged(line, choice, before, first, last, read)
             is_number = bool(inside) and letters[inside].mean() < _NUMBER
             if is_number and _num_none(after) > _num_none(before):
-                after = [replace(mark, is_doubted=True) for mark in before]
+                after = _doubted(before)
             result += after
     return result
+
+
+def _doubted(marks: Sequence[Mark]) -> list[Mark]:
+    return [replace(mark, is_doubted=True) for mark in marks]
 
 
 def _num_none(marks: Sequence[Mark]) -> int:
@@ -148,7 +152,7 @@ def _judged(
         share = float(shares[best])
         return [_confirmed(mark, share) for mark in before] if share >= _AGREED else before
     if not strings[best]:
-        return [replace(mark, is_doubted=True) for mark in before]
+        return _doubted(before)
     if not before and min(strings[best]) > num_classes:
         return []  # what was left out is no digit: nobody has to be told
     return _placed(strings, shares, best, spoken, segment.box, strip)

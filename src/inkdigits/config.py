@@ -181,6 +181,15 @@ class AugmentConfig(ConfigSection):
     pen_width: float = config_field(
         0.5, "largest change of pen width: 1 would be a pixel on either side", low=0, high=1
     )
+    gaps: float = config_field(
+        0.0, "share of the images whose strokes are broken in three places", low=0, high=1
+    )
+    few_pixels: float = config_field(
+        0.0,
+        "share of the images that have 8 to 20 pixels along a side, half of them as bitmaps",
+        low=0,
+        high=1,
+    )
     erase: float = config_field(
         0.0, "largest side of an erased rectangle, as a share of the glyph's", low=0, high=1
     )

@@ -104,6 +104,8 @@ def test_robustness_counts(images):
     families = {row.family for row in with_crops if row.is_trained_on}
     assert {"defocus", "JPEG", "neighbour"} <= families
     assert "jagged" not in families
+    few = robustness(images, labels, reads, config={"augment": {"few_pixels": 0.1, "gaps": 0.0}})
+    assert {row.family for row in few if row.is_trained_on} == {"few pixels", "jagged"}
 
 
 def test_what_is_refused(images):

@@ -10,13 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from inkdigits.config import AugmentConfig
-from inkdigits.models.augment import Erase, PenWidth, Warp, augmentation, glyph_augmentation
+from inkdigits.models.augment import (
+    Erase,
+    FewPixels,
+    Gaps,
+    PenWidth,
+    Warp,
+    augmentation,
+    glyph_augmentation,
+)
 from inkdigits.synthesis.strokes import synthetic_digits
 
 Images = NDArray[np.float32]
-OFF = dict.fromkeys(
-    ("rotation_deg", "shear", "scale", "aspect", "elastic_px", "pen_width", "erase"), 0.0
-)
 FAR = {
     "rotation_deg": 45.0,
     "shear": 1.0,
@@ -24,10 +29,15 @@ FAR = {
     "aspect": 0.7,
     "elastic_px": 5.0,
     "pen_width": 1.0,
+    "gaps": 1.0,
+    "few_pixels": 1.0,
     "erase": 0.5,
 }
-WARP = {name: limit for name, limit in FAR.items() if name not in ("pen_width", "erase")}
-OWN_LAYER = {"pen_width": "amount", "erase": "share"}  # and the name that it has there
+OFF = dict.fromkeys(FAR, 0.0)
+# The switches with a layer to themselves, and the name that they have there.
+OWN_LAYER = {"pen_width": "amount", "gaps": "share", "few_pixels": "share", "erase": "share"}
+WARP = {name: limit for name, limit in FAR.items() if name not in OWN_LAYER}
+LAYERS = ["warp", *OWN_LAYER]
 MANY = 300
 
 
@@ -90,13 +100,13 @@ def test_each_switch_alone_turns_on_itself_alone(switch: str):
     assert layer.get_config().items() >= own.items()
 
 
-def test_all_of_it_is_three_layers_with_seeds_of_their_own():
+def test_all_of_it_is_five_layers_with_seeds_of_their_own():
     layers = layers_of(**FAR)
-    assert [layer.name for layer in layers] == ["warp", "pen_width", "erase"]
-    assert len({layer.seed for layer in layers}) == 3
+    assert [layer.name for layer in layers] == LAYERS
+    assert len({layer.seed for layer in layers}) == len(LAYERS)
 
 
-@pytest.mark.parametrize("index", [0, 1, 2], ids=["warp", "pen_width", "erase"])
+@pytest.mark.parametrize("index", range(len(LAYERS)), ids=LAYERS)
 def test_nothing_changes_outside_training(digits: Images, index: int):
     layer = layers_of(**FAR)[index]
     np.testing.assert_array_equal(layer(digits), digits)
@@ -177,6 +187,64 @@ def test_pen_width_goes_from_erosion_to_dilation(digits: Images):
     np.testing.assert_allclose(penned, mixed, atol=1e-4)
 
 
+def test_gaps_break_strokes_where_there_is_ink_and_nothing_else():
+    images = bars(41, 5)
+    broken = changed(Gaps(share=0.5, seed=10), images)
+    is_broken = (broken != images).any(axis=(1, 2))
+    assert is_broken.mean() == pytest.approx(0.5, abs=0.1)
+    assert (broken <= images + 1e-6).all()  # they add nothing
+    lost = 1 - broken[is_broken].sum(axis=(1, 2)) / images[0].sum()
+    assert lost.min() > 0.02  # each cut is about a place with ink
+    assert lost.max() < 3 * 0.25  # three cuts, were they all to lie along the bar
+    assert lost.mean() < 0.3
+    middle = images[0] > 0.5
+    pieces = [
+        cv2.connectedComponents(((image > 0.25) & middle).astype(np.uint8), connectivity=4)[0] - 1
+        for image in broken[is_broken]
+    ]
+    assert min(pieces) >= 1
+    assert 2 <= np.mean(pieces) <= 4
+    places = (images - broken)[is_broken].sum(axis=(0, 2))[15:46]  # along the bar
+    np.testing.assert_allclose(places, places.mean(), rtol=0.35)
+
+
+def test_few_pixels_averages_and_leaves_a_bitmap_of_one_in_two():
+    images = np.repeat(
+        synthetic_digits(1, seed=5, size_px=60)[0].astype(np.float32) / 255, MANY, axis=0
+    )
+    coarse = changed(FewPixels(share=0.7, seed=11), images)
+    is_coarse = (coarse != images).any(axis=(1, 2))
+    assert is_coarse.mean() == pytest.approx(0.7, abs=0.08)
+    coarse = coarse[is_coarse]
+    assert ((coarse >= 0) & (coarse <= 1 + 1e-5)).all()
+    ink = coarse.sum(axis=(1, 2)) / images[0].sum()
+    is_grey = np.abs(ink - 1) < 0.01  # an average keeps the ink, a threshold hardly ever
+    assert is_grey.mean() == pytest.approx(0.5, abs=0.1)
+    assert (coarse[~is_grey].max(axis=(1, 2)) > 0.99).all()
+    # Cells of the same side as the reference's, at any phase: no detail is left that it has not.
+    longer = 8.0  # pixels at the least, so that cells are a digit's eighth at the most
+    side = round(max(np.ptp(np.argwhere(images[0] > 0.2), axis=0) + 1) / longer)
+    coarsest = cv2.resize(
+        cv2.resize(images[0], (60 // side, 60 // side), interpolation=cv2.INTER_AREA), (60, 60)
+    )
+    assert (
+        np.abs(coarse[is_grey] - images[0]).mean(axis=(1, 2)).max()
+        < 1.5 * np.abs(coarsest - images[0]).mean()
+    )
+
+
+def test_few_pixels_of_a_small_image_are_those_it_has():
+    small = np.zeros((MANY, 10, 8), np.float32)
+    small[:, 2:7, 3:5] = 0.6
+    same = changed(FewPixels(share=1.0, seed=12), small)
+    # Cells are no smaller than a pixel, and so keep it or share it with its neighbours.
+    assert (
+        np.abs(same.sum(axis=(1, 2)) - small.sum(axis=(1, 2)))[same.max(axis=(1, 2)) < 0.61].max()
+        < 1e-3
+    )
+    assert same[:, :, :2].max() == same[:, :, 6:].max() == 0
+
+
 def test_erasing_takes_one_rectangle_anywhere_of_up_to_its_size():
     images = np.ones((MANY * 10, 30, 20), np.float32)
     erased = changed(Erase(share=0.4, seed=8), images) == 0
@@ -214,7 +282,14 @@ def test_ink_stays_between_0_and_1(digits: Images, seed: int):
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings"), [(Warp, WARP), (PenWidth, {"amount": 1.0}), (Erase, {"share": 0.5})]
+    ("kind", "settings"),
+    [
+        (Warp, WARP),
+        (PenWidth, {"amount": 1.0}),
+        (Gaps, {"share": 1.0}),
+        (FewPixels, {"share": 1.0}),
+        (Erase, {"share": 0.5}),
+    ],
 )
 def test_draws_follow_from_the_seed(
     digits: Images, kind: type[keras.layers.Layer], settings: dict[str, float]

@@ -189,10 +189,11 @@ def test_no_digit_is_one_more_output_and_fits_the_bound_too(name: str):
         assert network.count_params() <= MOST_PARAMETERS[name]
 
 
-def test_erasing_comes_behind_the_canonicaliser():
-    training = zoo.training_model(zoo.build_network("mlp"), AugmentConfig(erase=0.3), seed=0)
+def test_the_pen_comes_before_the_camera_and_erasing_behind_the_canonicaliser():
+    augment = AugmentConfig(gaps=0.1, few_pixels=0.1, erase=0.3)
+    training = zoo.training_model(zoo.build_network("mlp"), augment, seed=0)
     names = [layer.name for layer in training.layers[1:]]
-    assert names == ["warp", "pen_width", "canonical", "erase", "mlp"]
+    assert names == ["warp", "pen_width", "gaps", "few_pixels", "canonical", "erase", "mlp"]
 
 
 def test_weights_follow_from_the_seed():

@@ -11,8 +11,12 @@ import keras
 from keras import ops
 
 from inkdigits.config import AugmentConfig
+from inkdigits.models.canonical import ink_extent
 
 _KNOTS = 6  # of the elastic displacement, along each axis
+_NUM_GAPS = 3  # in an image whose strokes are broken
+_FEWEST_PX, _MOST_PX = 8.0, 20.0  # along the longer side of what is shown in few pixels
+_BITMAP_LEVELS = 0.25, 0.5  # between which grey becomes ink in a bitmap; 1 is the darkest
 
 
 class _TrainingOnly(keras.layers.Layer):
@@ -33,7 +37,11 @@ class _TrainingOnly(keras.layers.Layer):
 
     def uniform(self, shape: tuple[Any, ...], limit: float) -> Any:
         """Draw evenly from [-limit, limit]."""
-        return keras.random.uniform(shape, -limit, limit, seed=self.seed_generator)
+        return self.between(shape, -limit, limit)
+
+    def between(self, shape: tuple[Any, ...], low: float, high: float) -> Any:
+        """Draw evenly from [low, high]."""
+        return keras.random.uniform(shape, low, high, seed=self.seed_generator)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(n, any, any)."""
@@ -127,6 +135,93 @@ class PenWidth(_TrainingOnly):
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
+class Gaps(_TrainingOnly):
+    """Break the strokes of some images, as a dry pen, a fax or a hard threshold does.
+
+    Three cuts in any direction, each about a place with ink, a quarter of the ink's longer side
+    long and up to an eighth of it wide.
+
+    Args:
+        share: of the images.
+        seed: of the random numbers.
+    """
+
+    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.share = share
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H, W)."""
+        num, height, width = ops.shape(images)
+        shape = (num, 1, 1, _NUM_GAPS)
+        is_ink = ops.reshape(images > 0.5 * ops.max(images, axis=(1, 2), keepdims=True), (num, -1))
+        place = keras.random.categorical(
+            ops.where(is_ink, 0.0, -1e9), _NUM_GAPS, seed=self.seed_generator
+        )  # (n, gaps)
+        at = ops.cast(ops.reshape(place, shape), "float32")
+        row = ops.floor(at / ops.cast(width, "float32"))
+        y = ops.cast(ops.arange(height), "float32")[None, :, None, None] - row
+        x = ops.cast(ops.arange(width), "float32")[None, None, :, None]
+        x = x - (at - row * ops.cast(width, "float32"))  # y, x from the place: (n, H or 1, …, gaps)
+        angle = self.uniform(shape, math.pi)
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        longer = _longer_side(images)[..., None]
+        half_width = longer * self.between(shape, 0.02, 0.065)
+        far = ops.maximum(
+            ops.abs(cos * y + sin * x) - half_width, ops.abs(cos * x - sin * y) - 0.12 * longer
+        )
+        kept = ops.prod(ops.clip(far + 0.5, 0.0, 1.0), axis=3)  # (n, H, W)
+        is_broken = self.between((num, 1, 1), 0.0, 1.0) < self.share
+        return ops.where(is_broken, images * kept, images)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "share": self.share}
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
+class FewPixels(_TrainingOnly):
+    """Show some images in few pixels, as small scans, screenshots and bitmaps have them.
+
+    The longer side of the ink takes 8 to 20 pixels, or what it has where that is less; one image in
+    two of these becomes a bitmap without grey. They are enlarged again in squares, smoothly, or
+    anyhow between.
+
+    Args:
+        share: of the images.
+        seed: of the random numbers.
+    """
+
+    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.share = share
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H, W)."""
+        num, height, width = ops.shape(images)
+        one = (num, 1, 1)
+        fewer = ops.exp(self.between(one, math.log(_FEWEST_PX), math.log(_MOST_PX)))
+        # Side of a large pixel, in pixels of the image.
+        pixel = ops.maximum(_longer_side(images) / fewer, 1.0)
+        blend = ops.maximum(self.between(one, 0.0, 1.0) * pixel, 1.0)
+        rows, columns = (
+            _large_pixels(length, pixel, blend, self.between(one, 0.0, 1.0))
+            for length in (height, width)
+        )
+        small = ops.matmul(ops.matmul(rows[0], images), ops.transpose(columns[0], (0, 2, 1)))
+        level = self.between(one, *_BITMAP_LEVELS) * ops.max(small, axis=(1, 2), keepdims=True)
+        bitmap = ops.cast(small > level, "float32")
+        small = ops.where(self.between(one, 0.0, 1.0) < 0.5, bitmap, small)
+        large = ops.matmul(ops.matmul(rows[1], small), ops.transpose(columns[1], (0, 2, 1)))
+        large = ops.minimum(large, 1.0)  # shares of a pixel add up to 1 but for rounding
+        return ops.where(self.between(one, 0.0, 1.0) < self.share, large, images)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "share": self.share}
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
 class Erase(_TrainingOnly):
     """Make a rectangle of each image paper; its height and width are drawn apart.
 
@@ -180,12 +275,50 @@ def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
         layers.append(Warp(**geometry, seed=seed, name="warp"))
     if config.pen_width:
         layers.append(PenWidth(amount=config.pen_width, seed=seed + 1, name="pen_width"))
+    if config.gaps:
+        layers.append(Gaps(share=config.gaps, seed=seed + 4, name="gaps"))
+    if config.few_pixels:
+        layers.append(FewPixels(share=config.few_pixels, seed=seed + 3, name="few_pixels"))
     return layers
 
 
 def glyph_augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
     """The layers behind the canonicaliser that are asked for; none for what is switched off."""
     return [Erase(share=config.erase, seed=seed + 2, name="erase")] if config.erase else []
+
+
+def _longer_side(images: Any) -> Any:
+    """Of each image's ink, in pixels: (n, H, W) → (n, 1, 1)."""
+    is_inked = images > 0.2 * ops.max(images, axis=(1, 2), keepdims=True)
+    sides = [ink_extent(ops.any(is_inked, axis=axis)) for axis in (1, 2)]
+    return ops.maximum(*(last - first for first, last in sides))[:, :, None]
+
+
+def _large_pixels(length: Any, pixel: Any, blend: Any, phase: Any) -> tuple[Any, Any]:
+    """What makes large pixels of an axis, and what makes an axis of large pixels.
+
+    Args:
+        length: of the axis, in pixels of the image.
+        pixel: (n, 1, 1) side of a large pixel, at least 1.
+        blend: (n, 1, 1) how far one passes into the next: 1 gives squares, ``pixel`` a straight
+            line from middle to middle.
+        phase: (n, 1, 1) 0 to 1, how much of the first one lies before the axis.
+
+    Returns:
+        (n, large, length) and (n, length, large) float32.
+    """
+    place = ops.cast(ops.arange(length), "float32")[None, None, :]  # (1, 1, length)
+    large = ops.cast(ops.arange(length + 1), "float32")[None, :, None]  # (1, large, 1)
+    start = (large - phase) * pixel  # (n, large, 1)
+    averages = _overlap(start, start + pixel, place, place + 1.0) / pixel
+    middle = place + 0.5
+    spreads = _overlap(start, start + pixel, middle - blend / 2, middle + blend / 2) / blend
+    return averages, ops.transpose(spreads, (0, 2, 1))
+
+
+def _overlap(low: Any, high: Any, other_low: Any, other_high: Any) -> Any:
+    """The length that two intervals share."""
+    return ops.maximum(ops.minimum(high, other_high) - ops.maximum(low, other_low), 0.0)
 
 
 def _centred(length: Any) -> Any:

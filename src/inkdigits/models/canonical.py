@@ -41,8 +41,8 @@ class Canonical(keras.layers.Layer):
         ink = ops.cast(ink, "float32")
         row_peak, column_peak = ops.max(ink, axis=2), ops.max(ink, axis=1)  # (n, H), (n, W)
         edge = ops.maximum(_EDGE * ops.max(row_peak, axis=1, keepdims=True), _TINY)  # (n, 1)
-        top, bottom = _extent(row_peak > edge)  # (n, 1) each, in pixel edges
-        left, right = _extent(column_peak > edge)
+        top, bottom = ink_extent(row_peak > edge)  # (n, 1) each, in pixel edges
+        left, right = ink_extent(column_peak > edge)
         side = ops.maximum(ops.maximum(bottom - top, right - left), 1.0)  # (n, 1)
         step = side / BOX_SIZE_PX  # pixels of the image in one pixel of the glyph
         rows = _kernel(ops.sum(ink, axis=2), top, step)  # (n, 28, H)
@@ -60,7 +60,7 @@ def _positions(profile: Any) -> Any:
     return ops.cumsum(ops.ones_like(profile), axis=-1) - 1.0
 
 
-def _extent(is_inked: Any) -> tuple[Any, Any]:
+def ink_extent(is_inked: Any) -> tuple[Any, Any]:
     """(n, length) bool → the first and last edge of what is inked, (n, 1) float32 each."""
     inked = ops.cast(is_inked, "float32")
     position = _positions(inked)

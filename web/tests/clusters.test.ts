@@ -8,7 +8,7 @@ import { type Mark, readAgain } from "../src/reading/clusters.ts";
 import { type Ink, plane } from "../src/reading/image.ts";
 import { choose, costOf, costsOf, type Lattice, latticeOf } from "../src/reading/lattice.ts";
 import { around, type Box } from "../src/reading/page.ts";
-import { clusters, type LineAtoms, type Segment } from "../src/reading/segment.ts";
+import { clusters, type LineAtoms, type Segment } from "../src/reading/atoms.ts";
 import type { Run } from "../src/reading/split.ts";
 import { logSoftmax } from "../src/reading/strings.ts";
 

@@ -27,7 +27,7 @@ import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
 import type { Box, Digit, Status } from "../src/reading/page.ts";
-import type { LineAtoms } from "../src/reading/segment.ts";
+import type { LineAtoms } from "../src/reading/atoms.ts";
 import { bestPath, runShares } from "../src/reading/split.ts";
 
 const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };

@@ -6,7 +6,7 @@
 import { GLYPH_PX, type Ink, plane, roundEven, shrink } from "./image.ts";
 import { type Choice, costOf } from "./lattice.ts";
 import { around, type Box } from "./page.ts";
-import { clusters, type LineAtoms } from "./segment.ts";
+import { clusters, type LineAtoms } from "./atoms.ts";
 import type { Run } from "./split.ts";
 import { type Frames, type Labels, likely, logAddExp, logProbability, where } from "./strings.ts";
 import { asStrip, FRAME_PX, MARGIN_PX, MAX_WIDTH_PX, type Strip } from "./strips.ts";

@@ -1,6 +1,6 @@
 /** Where one digit ends and the next begins, by the network's own probabilities. As `lattice.py`. */
 
-import type { LineAtoms } from "./segment.ts";
+import type { LineAtoms } from "./atoms.ts";
 import { bestPath, type Run, runShares } from "./split.ts";
 
 // In nats: how much more probable another way must be to make up for it.

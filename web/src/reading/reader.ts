@@ -1,12 +1,13 @@
 /** From ink to what is written in it. As Python's `reader.py`. */
 
+import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
 import { amongLetters } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
-import { findAtoms, findLines, type Segment } from "./segment.ts";
+import { findAtoms, findLines } from "./segment.ts";
 
 const MOST_READ_TWICE = 600; // marks of a page
 const MARGIN_PX = 2; // so that what does not touch the rim of the page still does not

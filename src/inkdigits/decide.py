@@ -97,6 +97,14 @@ def probabilities(
     return np.column_stack((of_digits, np.zeros(len(of_digits), np.float32)))
 
 
+def rejected(judged: NDArray[np.float32], rule: Rule) -> NDArray[np.bool_]:
+    """Which of n pieces of ink are no digit: (n, classes + 1) probabilities → (n,) bool."""
+    if rule.rejects:
+        return np.asarray(judged[:, -1] > 0.5)
+    two_best = np.partition(judged[:, :-1], -2, axis=1)[:, -2:].sum(axis=1)
+    return np.asarray(two_best < _MIN_PAIR)
+
+
 def decide(
     logits: NDArray[np.float32],
     novelty: NDArray[np.float32],
@@ -134,13 +142,12 @@ def judge(
     if certainty is not None:
         of_digits = of_digits * certainty[:, None].astype(np.float32)
     best = of_digits.argmax(axis=1)
-    two_best = np.partition(of_digits, -2, axis=1)[:, -2:].sum(axis=1)
-    is_rejected = of_none > 0.5 if rule.rejects else two_best < _MIN_PAIR
+    is_rejected = rejected(np.column_stack((of_digits, of_none)), rule)
     is_sure = of_digits.max(axis=1, initial=0).astype(np.float64) >= rule.threshold
     if is_doubted is not None:
         is_sure &= ~is_doubted
     digits = []
-    for row, index, box, blank, rejected, sure in zip(
+    for row, index, box, blank, is_none, sure in zip(
         of_digits.tolist(),
         best.tolist(),
         boxes,
@@ -153,7 +160,7 @@ def judge(
             digits.append(Digit("", 0.0, Status.BLANK, box, (), rule.classes))
             continue
         confidence = row[index]
-        status = Status.REJECT if rejected else Status.OK if sure else Status.REVIEW
+        status = Status.REJECT if is_none else Status.OK if sure else Status.REVIEW
         digits.append(Digit(rule.classes[index], confidence, status, box, tuple(row), rule.classes))
     return digits
 

@@ -25,6 +25,7 @@ from inkdigits.files import written_whole
 from inkdigits.imaging.strips import STRIP_HEIGHT_PX
 from inkdigits.imaging.strokes import STEP_PX, sigmoid
 from inkdigits.models import PARTS
+from inkdigits.reading import CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -348,7 +349,7 @@ def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
         _onnx(model, graph)
-        write_bundle(part, graph=graph.read_bytes(), classes="0123456789", **facts)
+        write_bundle(part, graph=graph.read_bytes(), classes=CLASSES, **facts)
     try:
         bundle = Bundle.open(part)
     except BundleError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+CLASSES = "0123456789"
 UNSURE_MARK = "?"
 
 
@@ -72,7 +73,7 @@ class Digit:
     status: Status
     box: Box
     probabilities: tuple[float, ...] = ()
-    classes: str = "0123456789"
+    classes: str = CLASSES
 
     @property
     def alternatives(self) -> list[Alternative]:

@@ -8,6 +8,7 @@ import typer
 
 from inkdigits.cli.common import DataDir, check_folder, extra
 from inkdigits.errors import DataError
+from inkdigits.reading import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +152,7 @@ def _reader(what: Path) -> "Reader":
                 *(keras.ops.convert_to_numpy(outputs[name]) for name in GraphOutput._fields)
             )
 
-    return Reader(_OfKeras({"name": what.name, "classes": "0123456789", **facts}, b""))
+    return Reader(_OfKeras({"name": what.name, "classes": CLASSES, **facts}, b""))
 
 
 def _robustness(reader: "Reader", images: "LabelledImages") -> "list[Robustness]":

@@ -26,7 +26,7 @@ class DialSetting:
         max_error: the largest share of errors among the answered digits.
         threshold: a digit is answered when its confidence is at least this; above 1 when
             the calibration digits cannot support the promise, and nothing is answered.
-        share_answered: of the calibration digits.
+        share_answered: of the calibration digits, those that are rejected included.
         num_calibration: how many digits the promise rests on.
     """
 

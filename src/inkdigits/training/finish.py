@@ -1,13 +1,21 @@
 """What is done with a network once it is trained: calibrate it, draw its curves, describe it."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
-from inkdigits.decide import with_none
+from inkdigits.decide import Rule, probabilities, rejected, with_none
 from inkdigits.errors import RunError
-from inkdigits.evaluation.calibration import fit_dial, fit_temperature, softmax
+from inkdigits.evaluation.calibration import (
+    ANSWERS_NOTHING,
+    MAX_ERRORS,
+    DialSetting,
+    fit_dial,
+    fit_temperature,
+)
 from inkdigits.files import written_whole
 from inkdigits.models import PARTS
 from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.reading import CLASSES
 from inkdigits.training.examples import Examples
 from inkdigits.training.run import Run
 
@@ -26,15 +34,24 @@ def finish(run: Run, examples: Examples) -> None:
         # Temperature over eleven classes, of which the last is no digit.
         logits = with_none(logits, outputs["novelty"])
     temperature = fit_temperature(logits, shown)
-    probabilities = softmax(logits[: len(labels)], temperature)[:, :NUM_CLASSES]
-    dial = fit_dial(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    rule = Rule(temperature, 0.0, CLASSES, rejects)
+    of_digits = slice(len(labels))
+    judged = probabilities(outputs["logits"][of_digits], outputs["novelty"][of_digits], rule)
+    # What is rejected is not answered, at any threshold; it follows from no label.
+    is_digit = ~rejected(judged, rule)
+    digits = judged[is_digit, :NUM_CLASSES]
+    settings = [DialSetting(error, ANSWERS_NOTHING, 0.0, 0) for error in MAX_ERRORS]
+    if is_digit.any():
+        settings = fit_dial(digits.max(axis=1), digits.argmax(axis=1) == labels[is_digit])
+    share = float(is_digit.mean())
+    dial = [replace(each, share_answered=each.share_answered * share) for each in settings]
     save_curves(run)
     run.write_json(
         "calibration.json",
         {
             "temperature": temperature,
             "rejects": rejects,
-            "dial": [vars(setting) for setting in dial],
+            "dial": [asdict(setting) for setting in dial],
             "fitted_on": f"{len(labels)} validation images. {examples.note}",
         },
     )

@@ -25,12 +25,12 @@ from inkdigits.bundle import Bundle
 from inkdigits.decide import with_none
 from inkdigits.errors import ConfigError
 from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.reading import CLASSES
 from inkdigits.training.examples import as_ink
 from inkdigits.training.run import Run, load_model, network_of
 
 _NEVER = -1e9  # the logit of a class that the teacher does not know
 _BATCH_SIZE = 500
-_CLASSES = "0123456789"
 
 
 @dataclass(frozen=True)
@@ -190,9 +190,9 @@ def _of_keras(file: Path) -> tuple[Any, ...]:
 
 def _of_bundle(file: Path) -> tuple[Any, ...]:
     bundle = Bundle.open(file)
-    if bundle.classes != _CLASSES:
+    if bundle.classes != CLASSES:
         raise ConfigError(
-            f"The teacher {file} reads the classes {bundle.classes!r}, but must read {_CLASSES!r}."
+            f"The teacher {file} reads the classes {bundle.classes!r}, but must read {CLASSES!r}."
         )
 
     def read(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -63,7 +63,7 @@ class Rule:
             ) from error
         if not strictest <= max_error < 1:
             raise ConfigError(
-                f"max_error is {max_error}, but this bundle can promise errors from {strictest:g} "
+                f"max_error is {max_error}, but the dial of this bundle goes from {strictest:g} "
                 f"up to below 1; its settings: {', '.join(f'{error:g}' for error in sorted(dial))}."
             )
         setting = max(error for error in dial if error <= max_error)

@@ -360,7 +360,7 @@ class TestUsage:
             (["a.png", "--max-error", "-1"], "max_error is -1.0"),
             (["a.png", "--max-error", "1"], "max_error is 1.0"),
             (["a.png", "--max-error", "nan"], "max_error is nan"),
-            (["a.png", "--max-error", "1e-12"], "can promise errors from"),
+            (["a.png", "--max-error", "1e-12"], "the dial of this bundle goes from"),
             (["a.png", "--show"], "--show"),
         ],
     )

@@ -190,7 +190,7 @@ class TestSlowSenders:
                 assert chunk
                 answer += chunk
 
-    def test_who_hangs_up_is_forgotten(self, serve, digits, encoded):
+    def test_who_hangs_up_is_forgotten(self, serve, digits, encoded, caplog):
         client = serve()
         for _ in range(5):
             with socket.create_connection((client.base_url.host, client.base_url.port)) as gone:
@@ -198,6 +198,7 @@ class TestSlowSenders:
         assert client.post("/v1/digits", content=encoded(digits[0])).status_code == 200
         for _ in range(100):
             if 'status="499"} 5.0' in client.get("/metrics").text:
+                assert "failure" not in caplog.text
                 return
             time.sleep(0.05)
         pytest.fail("the five that hung up were not counted")

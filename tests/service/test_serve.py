@@ -37,7 +37,7 @@ def test_without_the_extra_it_says_what_to_install():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--max-error", "1e-9"], "promise"),
+        (["--max-error", "1e-9"], "the dial of this bundle goes from 0.001"),
         (["--limit", "imags=2"], "Did you mean limits.images?"),
         (["--limit", "images"], "write it like images=64"),
         (["--limit", "images=0"], "limits.images is 0, but must be at least 1"),

@@ -116,8 +116,11 @@ class TestRead:
         expected = [found.to_dict() for found in reader.read_pages(content, name="scan.tif")]
         assert plain(answer.json()) == plain(expected)
         assert [found["text"] for found in answer.json()] == ["4071\n23", "23"]
-        text = client.post("/v1/read?format=text", content=content).text
-        assert text == "4071\n23\f23"
+        text = client.post("/v1/read?format=text", content=content)
+        assert text.text == "4071\n23\f23"
+        assert text.headers["x-inkdigits-status"] == ", ".join(
+            found["status"] for found in answer.json()
+        )
 
 
 class TestDigits:
@@ -177,6 +180,16 @@ class TestDigits:
         headers = {"content-type": "application/json"}
         refused(client.post("/v1/digits", content=document, headers=headers), status, word)
 
+    def test_of_several_pictures_the_bad_one_is_named(self, client, digits, encoded):
+        good = encoded(digits[3])
+        large = encoded(np.zeros((60, 60), np.uint8))
+        for bad in (good[: len(good) // 2], large[: len(large) // 2]):
+            files = [("files", ("a.png", good)), ("files", ("b.png", bad))]
+            refused(client.post("/v1/digits", files=files), 415, "Picture 2 of 2: ")
+            assert "Picture" not in refused(client.post("/v1/digits", content=bad), 415)["detail"]
+        ragged = {"images": [[[0, 1]], [[0, 1], [2]], [[0]]]}
+        refused(client.post("/v1/digits", json=ragged), 422, "Picture 2 of 3: ", "one length")
+
     def test_one_bad_picture_refuses_the_request(self, client, digits, encoded):
         good = encoded(digits[1])
         files = [("files", ("a.png", good)), ("files", ("b.png", good[:-30]))]
@@ -223,8 +236,23 @@ class TestRefusals:
         refused(client.post("/v1/read?mode=word", content=content), 422, "page, line, single")
         refused(client.post("/v1/read?format=xml", content=content), 422, "json, text, csv")
         refused(client.post("/v1/read?max_error=low", content=content), 422, "number")
-        refused(client.post("/v1/read?max_error=1e-9", content=content), 422, "promise")
-        refused(client.post("/v1/digits?max_error=nan", content=content), 422, "promise")
+        refused(
+            client.post("/v1/read?max_error=1e-9", content=content),
+            422,
+            "the dial of this bundle goes",
+        )
+        refused(
+            client.post("/v1/digits?max_error=nan", content=content),
+            422,
+            "the dial of this bundle goes",
+        )
+
+    def test_head_asks_for_what_get_gives(self, client):
+        for address in ("/v1/model", "/metrics", "/v2/health/live", "/openapi.json"):
+            answer = client.head(address)
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert answer.headers["content-type"] == client.get(address).headers["content-type"]
+        assert "head" not in client.get("/openapi.json").json()["paths"]["/v1/model"]
 
     def test_an_address_or_method_that_is_not_there(self, client):
         refused(client.get("/v1/nothing"), 404, "/v1/nothing", "/openapi.json")

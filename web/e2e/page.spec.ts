@@ -170,6 +170,10 @@ test("the camera: live, frozen, and refused", async ({ app, browser, baseURL }) 
   await expect(app.locator("#camera-says")).toHaveText(/^Read live in this browser/);
   await app.locator("#freeze").click();
   await expect(app.locator("#camera-says")).toHaveText(/^Read (by the service|in this browser)/);
+  const again = app.waitForRequest(/max_error=0\.01/);
+  await app.locator("#dial").selectOption("0.01");
+  await again;
+  await expect(app.locator("#camera-says")).toHaveText(/^Read (by the service|in this browser)/);
   await app.locator("#camera-start").click();
   await expect(app.locator("#camera-empty")).toBeVisible();
 
@@ -182,6 +186,49 @@ test("the camera: live, frozen, and refused", async ({ app, browser, baseURL }) 
   await refused.locator("#camera-start").click();
   await expect(refused.locator("#camera-says")).toHaveText(/refused\. Allow it/);
   await refused.close();
+});
+
+test("a camera that is left, or asked for twice, is let go", async ({ app }) => {
+  await app.context().grantPermissions(["camera"]);
+  await app.evaluate(() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    const streams: MediaStream[] = ((window as never as { streams: MediaStream[] }).streams = []);
+    devices.getUserMedia = async (wanted) => {
+      await new Promise((resume) => setTimeout(resume, 300));
+      streams.push(await open(wanted));
+      return streams.at(-1)!;
+    };
+  });
+  const states = (): Promise<string[]> =>
+    app.evaluate(() =>
+      (window as never as { streams: MediaStream[] }).streams.map(
+        (stream) => stream.getVideoTracks()[0]!.readyState,
+      ),
+    );
+  await app.locator("#tab-camera").click();
+  await app.locator("#camera-start").click();
+  await app.locator("#tab-draw").click();
+  await expect.poll(states).toEqual(["ended"]);
+  await app.locator("#tab-camera").click();
+  await app.locator("#camera-start").click();
+  await app.locator("#camera-start").click();
+  await expect.poll(states).toEqual(["ended", "ended", "live"]);
+  await app.locator("#camera-start").click();
+  await expect.poll(states).toEqual(["ended", "ended", "ended"]);
+});
+
+test("where the browser keeps nothing for a page", async ({ page, baseURL }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(window, "localStorage", {
+      get: () => {
+        throw new DOMException("", "SecurityError");
+      },
+    });
+  });
+  await ready(page, baseURL!);
+  await page.locator("#theme").click();
+  await expect(page.locator("#theme")).toHaveText("Theme: light");
 });
 
 test("corrections are kept, and exported as a folder that training reads", async ({ app }) => {

@@ -23,7 +23,7 @@ type TorchSetting = MediaTrackConstraintSet & { torch: boolean };
 export function setUpCamera(
   maxError: () => number,
   onView: (view: View | undefined) => void,
-): { stop(): void } {
+): { readAgain(): void; stop(): void } {
   const video = byId<HTMLVideoElement>("video");
   const still = byId<HTMLCanvasElement>("still");
   const start = byId<HTMLButtonElement>("camera-start");
@@ -32,6 +32,7 @@ export function setUpCamera(
   const says = byId("camera-says");
   const live = document.createElement("canvas");
   let stream: MediaStream | undefined;
+  let turn = 0; // of asking for the camera; one that is left or asked for again is let go
 
   function show(isOn: boolean): void {
     byId("camera-frame").hidden = !isOn;
@@ -56,19 +57,29 @@ export function setUpCamera(
         "Browsers give the camera only to pages from this device or over HTTPS. Choose a photo instead.";
       return;
     }
+    const mine = ++turn;
     says.textContent = "Asking for the camera…";
+    let asked: MediaStream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({
+      asked = await navigator.mediaDevices.getUserMedia({
         video: { facingMode: "environment", width: { ideal: 1280 } },
       });
     } catch (error) {
       const { name, message } = error as DOMException;
-      says.textContent = REFUSALS[name] ?? `The camera did not start: ${message || name}.`;
+      if (mine === turn) {
+        says.textContent = REFUSALS[name] ?? `The camera did not start: ${message || name}.`;
+      }
       return;
     }
+    if (mine !== turn) {
+      for (const track of asked.getTracks()) track.stop();
+      return;
+    }
+    stream = asked;
     video.srcObject = stream;
-    await video.play();
     show(true);
+    await video.play();
+    if (stream !== asked) return;
     says.textContent =
       "Read live in this browser; no picture is kept or sent. Freeze to look closer.";
     const [track] = stream.getVideoTracks();
@@ -79,11 +90,12 @@ export function setUpCamera(
   }
 
   function stop(): void {
+    turn++;
+    says.textContent = "";
     if (!stream) return;
     for (const track of stream.getTracks()) track.stop();
     stream = undefined;
     video.srcObject = null;
-    says.textContent = "";
     show(false);
     onView(undefined);
   }
@@ -106,14 +118,13 @@ export function setUpCamera(
   }
 
   async function readStill(): Promise<void> {
-    draw(still, 1);
-    setFrozen(true);
     says.textContent = "Reading…";
     const blob = await new Promise<Blob | null>((resolve) =>
       still.toBlob(resolve, "image/jpeg", 0.95),
     );
-    const view = await readPicture(still, blob ?? undefined, still.width, false, maxError());
-    if (still.hidden) return;
+    const asked = maxError();
+    const view = await readPicture(still, blob ?? undefined, still.width, false, asked);
+    if (still.hidden || asked !== maxError()) return;
     says.textContent = view.by;
     onView(view);
   }
@@ -126,15 +137,22 @@ export function setUpCamera(
       .drawImage(video, 0, 0, canvas.width, canvas.height);
   }
 
+  function readAgain(): void {
+    if (still.hidden) return;
+    readStill().catch(
+      (error: Error) => (says.textContent = `It could not be read: ${error.message}`),
+    );
+  }
+
   start.onclick = () => (stream ? stop() : void begin());
   freeze.onclick = () => {
     if (!still.hidden) {
       setFrozen(false);
       says.textContent = "";
     } else if (video.videoWidth) {
-      readStill().catch(
-        (error: Error) => (says.textContent = `It could not be read: ${error.message}`),
-      );
+      draw(still, 1);
+      setFrozen(true);
+      readAgain();
     }
   };
   torch.onclick = async () => {
@@ -144,5 +162,5 @@ export function setUpCamera(
     torch.setAttribute("aria-pressed", String(isOn));
   };
   show(false);
-  return { stop };
+  return { readAgain, stop };
 }

@@ -226,6 +226,7 @@ function setUpDial({ calibration }: Manifest): void {
     maxError = Number(dial.value);
     void readDrawing(performance.now());
     photo.readAgain();
+    camera.readAgain();
   };
 }
 

@@ -27,10 +27,15 @@ export function setUpPhoto(
     const mine = ++turn;
     picture = blob;
     onView(undefined, "Reading…");
-    let bitmap: ImageBitmap;
+    let bitmap: ImageBitmap | undefined;
     try {
       bitmap = await createImageBitmap(blob);
     } catch {
+      bitmap = undefined;
+    }
+    if (mine !== turn) return bitmap?.close(); // another was chosen in the meantime
+    if (!bitmap) {
+      picture = undefined;
       onView(undefined, "This file is no picture that the browser can show. Try a JPEG or a PNG.");
       return;
     }
@@ -51,7 +56,8 @@ export function setUpPhoto(
   }
 
   const readFirst = (files: Iterable<File> | null | undefined): void => {
-    const [first] = [...(files ?? [])].filter((each) => each.type.startsWith("image/"));
+    const all = [...(files ?? [])];
+    const first = all.find((each) => each.type.startsWith("image/")) ?? all[0];
     if (first) void read(first);
   };
   const readSample = async (url: string): Promise<void> => {

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from inkdigits.cli.common import DataDir, extra
+from inkdigits.errors import MissingDataError
 
 app = typer.Typer(help="Fetch and check the data sets.", no_args_is_help=True)
 
@@ -40,6 +41,8 @@ def info(data_dir: DataDir = None) -> None:
     """Say where each file of MNIST was found, and whether it is whole."""
     from inkdigits.data.mnist import describe
 
+    if data_dir is not None and not data_dir.is_dir():
+        raise MissingDataError(f"There is no folder {data_dir}. Name one with --data-dir.")
     reports = describe(data_dir)
     for file in reports:
         state = "verified" if file.intact else "NOT USABLE"

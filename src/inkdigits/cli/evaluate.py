@@ -33,12 +33,13 @@ def evaluate(
         ),
     ] = _SHIPPED,
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="SOURCE",
-            help="mnist, synthetic, a folder with sub-folders 0 to 9, or an .npz file.",
+            help="mnist (the default), synthetic, a folder with sub-folders 0 to 9, of which the "
+            "ones in its sub-folder test are taken if it has one, or an .npz file.",
         ),
-    ] = "mnist",
+    ] = None,
     pages: Annotated[
         Path | None,
         typer.Option(
@@ -64,8 +65,8 @@ def evaluate(
     if pages is not None:
         from inkdigits.cli.pages import evaluate_pages
 
-        if corruptions:
-            raise typer.BadParameter("It spoils single digits; leave it out with --pages.")
+        if corruptions or data is not None:
+            raise typer.BadParameter("It is of single digits; leave it out with --pages.")
         evaluate_pages(lambda: _reader(what), pages, report, as_json=as_json)
         return
     from inkdigits.data import load
@@ -76,7 +77,7 @@ def evaluate(
             import matplotlib  # noqa: F401
         check_folder(report, "--report")
     network = _network(what)
-    images = load(data, "test", data_dir=data_dir)
+    images = load(data or "mnist", "test", data_dir=data_dir)
     probabilities = network(images.images)
     metrics = measure(probabilities, images.labels)
     if metrics.count != len(images):

@@ -65,7 +65,7 @@ def serve(
         max_error=max_error,
         limits=LimitsConfig.of(limits or []),
         token=token,
-        cors_origins=tuple(cors_origins or ()),
+        cors_origins=tuple(origin.rstrip("/") for origin in cors_origins or ()),
         has_page=not token if page is None else page,
         logs_requests=log_requests,
     )

@@ -59,7 +59,12 @@ def create_app(settings: Settings) -> "ASGIApp":
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "Retry-After", "Inference-Header-Content-Length"],
+            expose_headers=[
+                "X-Request-ID",
+                "X-Inkdigits-Status",
+                "Retry-After",
+                "Inference-Header-Content-Length",
+            ],
         )
     return app
 
@@ -211,9 +216,12 @@ def _routes(service: Service) -> FastAPI:
     app.router.route_class = _Route
     for path, method, handler, described in openapi.routes(service):
         app.add_api_route(path, handler, methods=[method], **described)
+        if method == "GET":  # what HEAD asks, and the server leaves the body out
+            app.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
     openapi.complete(app.openapi(), service)  # which is kept, and takes a while
     app.add_exception_handler(InkdigitsError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
+    app.add_exception_handler(GoneError, _let_go)
     app.add_exception_handler(Exception, _fail)
     return app
 
@@ -262,6 +270,11 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
         return response
     message = f"There is nothing at {path}. All addresses stand in /openapi.json."
     return await _refuse(request, UnknownAddressError(message))
+
+
+async def _let_go(_: Request, __: Exception) -> Response:
+    """Nobody is there to be answered; the status is for the log and the figures."""
+    return Response(status_code=_GONE_STATUS)
 
 
 async def _fail(request: Request, _: Exception) -> Response:

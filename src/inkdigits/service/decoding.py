@@ -3,7 +3,8 @@
 import json
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from email.message import Message
 from typing import Any, NamedTuple
 
@@ -11,7 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import ImageTooLargeError, RequestError, RequestTooLargeError, WrongTypeError
+from inkdigits.errors import (
+    BadArrayError,
+    ImageTooLargeError,
+    InputError,
+    RequestError,
+    RequestTooLargeError,
+    WrongTypeError,
+)
 from inkdigits.imaging.decode import decode
 
 Pixels = NDArray[np.uint8]
@@ -86,7 +94,28 @@ def arrays(body: bytes, max_images: int, max_pixels: int) -> list[Pixels]:
             "from 0 to 255, or from 0 to 1."
         )
     check_number(len(images), max_images)
-    return within(max_pixels, (_array(image, max_pixels) for image in images))
+
+    def decoded() -> Iterator[Pixels]:
+        for number, image in enumerate(images, 1):
+            with of_picture(number, len(images)):
+                yield _array(image, max_pixels)
+
+    return within(max_pixels, decoded())
+
+
+@contextmanager
+def of_picture(number: int, count: int) -> Iterator[None]:
+    """Say in an error of which of several pictures it is; they are counted from 1.
+
+    Raises:
+        InputError: of the class of the one that is raised within.
+    """
+    try:
+        yield
+    except InputError as error:
+        if count == 1:
+            raise
+        raise type(error)(f"Picture {number} of {count}: {error}") from error
 
 
 def within(max_pixels: int, pictures: Iterable[Pixels]) -> list[Pixels]:
@@ -177,7 +206,7 @@ def _array(image: Any, max_pixels: int) -> Pixels:
         with np.errstate(over="ignore"):  # infinity is refused by decode
             array = np.array(image, np.float32)  # floats, so that 0 and 1 are black and white
     except (TypeError, ValueError, OverflowError) as error:
-        raise RequestError(
+        raise BadArrayError(
             "A picture is no list of rows of numbers, all rows of one length."
         ) from error
     return decode(array, max_pixels=max_pixels)

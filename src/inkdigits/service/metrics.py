@@ -121,10 +121,11 @@ class RequestLog:
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def add(self, **fields: Any) -> None:
+    def add(self, *, status: int, **fields: Any) -> None:
         """Write a line, a moment later."""
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        line = {"time": when, "level": "info", "event": "request", **fields}
+        level = "error" if status >= 500 else "info"
+        line = {"time": when, "level": level, "event": "request", "status": status, **fields}
         self._lines.append(json.dumps(line) + "\n")
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)

@@ -48,7 +48,7 @@ _FEW_PIXELS = [[255, 255, 255], [255, 0, 255], [255, 0, 255], [255, 255, 255]]
 _MESSAGES: dict[type[InkdigitsError], str] = {
     BadArrayError: "The array holds -1 to 300. Expected 0 to 255, 0 to 1 as floats.",
     BusyError: "16 requests wait already, and at most 16 may. Try again in a moment.",
-    ConfigError: "max_error is 0.0001, but this bundle can promise errors from 0.001 up.",
+    ConfigError: "max_error is 0.0001, but the dial of this bundle goes from 0.001 up.",
     DeadlineError: "The answer was not there in 30 s. Send a smaller picture.",
     ImageTooLargeError: "The picture has 9,000 × 9,000 pixels, more than the limit. Scale it down.",
     RequestError: "mode is 'word', but must be one of: page, line, single.",

@@ -41,7 +41,7 @@ class LimitsConfig(ConfigSection):
         1024, "single digits that may wait for their turn; 503 beyond it", low=1, high=1_000_000
     )
     batch: int = config_field(
-        32, "most single digits, of whomever, that are read together", low=1, high=4096
+        32, "most single digits, of all callers, in one batch", low=1, high=4096
     )
     held_bytes: int = config_field(
         256 * 2**20,
@@ -53,7 +53,10 @@ class LimitsConfig(ConfigSection):
         20.0, "seconds in which a request must have arrived; 408 beyond it", low=0.05, high=3600
     )
     deadline_s: float = config_field(
-        30.0, "seconds in which an arrived request must be answered; 504 beyond it", low=0.05
+        30.0,
+        "seconds in which an arrived request must be answered; 504 beyond it",
+        low=0.05,
+        high=3600,
     )
     drain_s: float = config_field(
         3.0, "seconds from 'not ready' to the end of listening, on SIGTERM", low=0, high=3600

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
@@ -20,6 +20,7 @@ from inkdigits.service.decoding import (
     arrays,
     content_kind,
     is_small_png,
+    of_picture,
     uploads,
     within,
 )
@@ -49,9 +50,10 @@ async def read(call: Call) -> Response:
     service.metrics.count(digits)
     call.num_digits = len(digits)
     if form == "text":
-        return PlainTextResponse(_PAGE_BREAK.join(page.text for page in pages))
+        text = _PAGE_BREAK.join(page.text for page in pages)
+        return PlainTextResponse(text, headers=_in_short(pages))
     if form == "csv":
-        return Response(as_csv(pages), media_type="text/csv")
+        return Response(as_csv(pages), media_type="text/csv", headers=_in_short(pages))
     documents = [page.to_dict() for page in pages]
     return answer(documents[0] if len(documents) == 1 else documents)
 
@@ -83,6 +85,11 @@ def read_pages(
     return pages
 
 
+def _in_short(pages: Sequence[Page]) -> dict[str, str]:
+    """What text alone does not say: the status of each page, ``reject`` where it is damaged."""
+    return {"X-Inkdigits-Status": ", ".join(page.status for page in pages)}
+
+
 def as_csv(pages: Sequence[Page]) -> str:
     """A row a digit, as `inkdigits read --format csv` prints them."""
     text = io.StringIO()
@@ -110,7 +117,10 @@ async def digits(call: Call) -> Response:
         for picture in pictures:
             batcher = service.small_digits if is_small(picture) else service.large_digits
             waiting.append(batcher.submit(reader, picture))
-        found = [await future for future in waiting]
+        found = []
+        for number, future in enumerate(waiting, 1):
+            with of_picture(number, len(waiting)):
+                found.append(await future)
     finally:
         for future in waiting:
             future.cancel()  # which does nothing to those that are done
@@ -142,8 +152,13 @@ async def _pictures(call: Call, body: bytes) -> Sequence[Picture]:
 
 def _decoded(body: bytes, content_type: str, limits: LimitsConfig) -> list[Pixels]:
     found = uploads(body, content_type, limits.images)
-    pictures = (decode(upload.content, max_pixels=limits.pixels) for upload in found)
-    return within(limits.pixels, pictures)
+
+    def decoded() -> Iterator[Pixels]:
+        for number, upload in enumerate(found, 1):
+            with of_picture(number, len(found)):
+                yield decode(upload.content, max_pixels=limits.pixels)
+
+    return within(limits.pixels, decoded())
 
 
 async def model(call: Call) -> Response:

@@ -2,6 +2,9 @@
 
     python benchmarks/strangers.py [--sets FOLDER] [--peer runs/peer.keras] [--record]
 
+A digit is right where its most likely class is, whatever its status; how many are rejected, and so
+would not be printed, is told beside it.
+
 Pasted: MNIST's test digits, each at a random scale from 0.5 to 6 and a random place on a larger
 canvas, half of them inverted. ``load_digits``: scikit-learn's 1,797 digits of Turkish writers,
 8×8. ``--sets`` adds the .npz files of a folder (keys x and y); where every y is -1, nothing is a
@@ -43,6 +46,7 @@ class Answers(NamedTuple):
 
     values: NDArray[np.int64]  # -1 where it sees nothing
     is_sure: NDArray[np.bool_]
+    is_rejected: NDArray[np.bool_]  # and so would not be printed, whatever the value
 
 
 Read = Callable[[Images], Answers]
@@ -68,11 +72,17 @@ def main() -> None:
             said = read(images)
             part = int((said.values == labels).sum() if is_digits else said.is_sure.sum())
             key, what = ("correct", "right") if is_digits else ("taken", "taken for a digit")
-            figures.setdefault(set_name, {})[name] = {key: part, "count": count}
+            num_rejected = int(said.is_rejected.sum())
+            figures.setdefault(set_name, {})[name] = {
+                key: part,
+                "count": count,
+                "rejected": num_rejected,
+            }
             low, high = wilson_interval(part, count)
             say(
                 f"{set_name:<18}{name:<24}{part / count:7.2%}  {what} "
-                f"(95 % interval {low:.2%} to {high:.2%}, {part} of {count})"
+                f"(95 % interval {low:.2%} to {high:.2%}, {part} of {count}; rejected: "
+                f"{num_rejected})"
             )
     figures["calibration"], figures["dial"] = calibration(reader), dial(reader)
     if arguments.record:
@@ -84,7 +94,8 @@ def main() -> None:
 def answers(reader: Reader, images: Images | NDArray[np.uint8]) -> Answers:
     digits = reader.read_digits(images)
     values = [int(digit.value or -1) for digit in digits]
-    return Answers(np.array(values), np.array([digit.status == "ok" for digit in digits]))
+    statuses = np.array([digit.status for digit in digits])
+    return Answers(np.array(values), statuses == "ok", statuses == "reject")
 
 
 def calibration(reader: Reader) -> dict[str, float]:
@@ -179,7 +190,8 @@ def peer(path: Path) -> Read:
         small = [cv2.resize(image, (28, 28), interpolation=cv2.INTER_AREA) for image in images]
         batch = np.stack(small).astype(np.float32)[..., None] / 255
         shares = model.predict(batch, batch_size=500, verbose=0)
-        return Answers(shares.argmax(axis=1), shares.max(axis=1) >= PEER_IS_SURE)
+        is_sure = shares.max(axis=1) >= PEER_IS_SURE
+        return Answers(shares.argmax(axis=1), is_sure, np.zeros(len(shares), np.bool_))
 
     return read
 

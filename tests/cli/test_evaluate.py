@@ -9,6 +9,7 @@ import pytest
 from inkdigits import data
 from inkdigits.bundle import shipped_path
 from inkdigits.reader import Reader
+from inkdigits.reading import Status
 from inkdigits.synthesis.strokes import synthetic_digits
 
 
@@ -45,6 +46,19 @@ def test_json_agrees_with_reading_each_image(inkdigits, drawn):
     ]
     assert figures["loss"] == pytest.approx(-np.mean(np.log(of_the_truth)), rel=1e-3)
     assert figures["accuracy"] > 0.95
+    num_rejected = sum(digit.status is Status.REJECT for digit in read)
+    assert figures["rejected"] == num_rejected
+
+
+def test_rejected_digits_are_told(inkdigits, tmp_path):
+    """Two 8s side by side are no digit, whatever the label says."""
+    images, labels = synthetic_digits(30, 5)
+    images[0] = np.hstack([images[8][:, ::2], images[8][:, ::2]])
+    np.savez(tmp_path / "mine.npz", x=images, y=labels)
+    done = inkdigits("evaluate", shipped_path(), "--data", tmp_path / "mine.npz")
+    num_rejected = sum(digit.status is Status.REJECT for digit in Reader().read_digits(images))
+    assert num_rejected > 0
+    assert f"{num_rejected} rejected as no digits" in done.out
 
 
 def test_text_gives_the_same_figures(inkdigits, npz):

@@ -11,8 +11,6 @@ from inkdigits.errors import DataError
 from inkdigits.reading import CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -70,19 +68,24 @@ def evaluate(
         evaluate_pages(lambda: _reader(what), pages, report, as_json=as_json)
         return
     from inkdigits.data import load
+    from inkdigits.decide import probabilities, rejected
+    from inkdigits.evaluation.calibration import softmax
     from inkdigits.evaluation.metrics import measure
 
     if report is not None:
         with extra("train", "Drawing a report"):
             import matplotlib  # noqa: F401
         check_folder(report, "--report")
-    network = _network(what)
+    reader = _reader(what)
     images = load(data or "mnist", "test", data_dir=data_dir)
-    probabilities = network(images.images)
-    metrics = measure(probabilities, images.labels)
+    outputs = reader.outputs(images.images)[0]
+    judged = probabilities(outputs.logits, outputs.novelty, reader.rule)
+    num_rejected = int(rejected(judged, reader.rule).sum())
+    of_digits = softmax(outputs.logits, reader.rule.temperature)
+    metrics = measure(of_digits, images.labels)
     if metrics.count != len(images):
         raise DataError(f"{metrics.count} of {len(images)} images were scored; expected all.")
-    spoiled = _robustness(_reader(what), images) if corruptions else []
+    spoiled = _robustness(reader, images) if corruptions else []
     if report is not None:
         from inkdigits.evaluation.report import write_report
 
@@ -90,19 +93,25 @@ def evaluate(
             report,
             title=f"{what.name} on {images.name}",
             metrics=metrics,
-            probabilities=probabilities,
+            probabilities=of_digits,
             labels=images.labels,
             images=images.images,
-            facts={"read by": str(what), "images": f"{images.name}, {len(images):,}"},
+            facts={
+                "read by": str(what),
+                "images": f"{images.name}, {len(images):,}",
+                "rejected": f"{num_rejected:,}, whose most likely digit counts all the same",
+            },
             robustness=spoiled,
         )
     if as_json:
         rows = {"corruptions": [row.to_dict() for row in spoiled]} if corruptions else {}
-        print(json.dumps(metrics.to_dict() | rows, indent=2))
+        print(json.dumps(metrics.to_dict() | {"rejected": num_rejected} | rows, indent=2))
         return
     low, high = metrics.accuracy_interval
     print(f"{images.name}: {metrics.correct} of {metrics.count} right")
     print(f"accuracy {metrics.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})")
+    if num_rejected:
+        print(f"{num_rejected} rejected as no digits; their most likely digit counts all the same")
     print(
         f"loss {metrics.loss:.4f}, Brier {metrics.brier:.4f}, calibration error {metrics.ece:.4f}"
     )
@@ -110,24 +119,6 @@ def evaluate(
         _print_robustness(spoiled)
     if report is not None:
         print(f"Report: {report / 'report.html'}")
-
-
-def _network(what: Path) -> "Callable[[NDArray[np.uint8]], NDArray[np.float32]]":
-    """(n, H, W) → (n, 10) probabilities, by Keras for a run and by ONNX Runtime for a bundle."""
-    from inkdigits.evaluation.calibration import softmax
-
-    if not what.is_dir():
-        reader = _reader(what)
-        return lambda images: softmax(reader.outputs(images)[0].logits, reader.rule.temperature)
-    with extra("train", "Evaluating a run"):
-        from inkdigits.training.fit import as_ink, describe
-        from inkdigits.training.run import Run
-    run = Run.open(what)
-    temperature = describe(run)["calibration"]["temperature"]
-    model = run.load_model()
-    return lambda images: softmax(
-        model.predict(as_ink(images), batch_size=500, verbose=0)["logits"], temperature
-    )
 
 
 def _reader(what: Path) -> "Reader":

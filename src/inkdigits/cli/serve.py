@@ -26,8 +26,8 @@ def serve(
         bool | None,
         typer.Option(
             "--page/--no-page",
-            help="Serve the page, and the model that it runs in the browser; by default yes, "
-            "but with a token in INKDIGITS_TOKEN no: the page shows none.",
+            help="Serve the page, and the model that it runs in the browser: on by default, "
+            "off with a token in INKDIGITS_TOKEN, which the page cannot show.",
         ),
     ] = None,
     cors_origins: Annotated[

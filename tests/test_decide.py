@@ -314,5 +314,41 @@ class TestCompany:
         for line in ([*self.line(OK, OK), long], [*self.line(OK), long, self.line(*[OK] * 12)[11]]):
             assert self.read([line]) == [line]
 
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ("121412026", {2, 4}),  # 12/4/2026
+            ("1210412024", {2, 5}),
+            ("311126", {1, 3}),
+            ("3011112", {2, 4}),  # 30/1/12, but not 30 1/1 12
+            ("4012026", set()),  # no second slash
+            ("451412026", set()),  # a 45th
+            ("131141261", set()),  # a 13th and a 14th, and then three digits
+            ("1411326", set()),
+        ],
+    )
+    def test_leaning_1s_that_make_a_date_may_be_slashes(self, values, expected):
+        line = [
+            Digit(value, 0.99, OK, Box(14 * place, 0, 10, 20)) for place, value in enumerate(values)
+        ]
+        (found,) = self.read([line])
+        assert {at for at, digit in enumerate(found) if digit.status is REVIEW} == expected
+        assert self.read([line], are_digits=True) == [line]
+        upright = [replace(digit, box=digit.box._replace(width=5)) for digit in line]
+        assert self.read([upright]) == [upright]
+        apart = [
+            replace(digit, box=digit.box._replace(x=digit.box.x + 40 * (place > 1)))
+            for place, digit in enumerate(line)
+        ]
+        assert self.read([apart]) == [apart]
+
+    def test_a_date_stands_among_other_words(self):
+        words = [
+            Digit(value, 0.99, OK, Box(14 * place + 40 * (place > 3), 0, 10, 20))
+            for place, value in enumerate("4071311126")
+        ]
+        (found,) = self.read([words])
+        assert [at for at, digit in enumerate(found) if digit.status is REVIEW] == [5, 7]
+
     def test_an_empty_page_stays_empty(self):
         assert self.read([]) == []

@@ -122,6 +122,25 @@ class TestManyDigits:
         assert_same(reader.read_digits(mixed), alone)
         assert_same(reader.read_digits(mixed[::-1]), alone[::-1])
 
+    @pytest.mark.parametrize("size_px", [48, 160])
+    @pytest.mark.parametrize("is_colour", [False, True])
+    def test_an_array_of_photographs_is_read_as_a_list_of_them(self, reader, size_px, is_colour):
+        """Their light is uneven, or their ink no darker than the paper, but of another colour."""
+        rng = np.random.default_rng(2)
+        y, x = np.mgrid[:size_px, :size_px] / size_px
+        pictures = []
+        for value in range(10):
+            ink = draw_digit(value, rng, size_px)[..., None]
+            paper = np.stack([200 + 0 * x, 60 + 0 * x, 60 + 0 * x], axis=2)
+            pen = np.array([20, 160, 60])
+            if not is_colour:
+                paper, pen = (230 - 150 * x * y - 40 * y)[..., None], np.array([30])
+            picture = paper + (np.minimum(pen, paper) if not is_colour else pen) * ink - paper * ink
+            pictures.append(np.rint(picture).astype(np.uint8))
+        assert_same(reader.read_digits(np.stack(pictures)), reader.read_digits(pictures))
+        read = reader.read_digits(np.stack(pictures))
+        assert sum(digit.value == str(value) for value, digit in enumerate(read)) >= 9
+
     @pytest.mark.parametrize(
         ("form", "convert"),
         [
@@ -239,7 +258,7 @@ class TestRefusals:
             (Image.new("L", (28, 28)), r"One Image .*many pictures"),
             (None, r"One NoneType .*many pictures"),
             (7, r"One int .*many pictures"),
-            ([7], r"A int is no picture"),
+            ([7], r"of type int, which is no picture"),
             (np.zeros((2, 0, 28), np.uint8), r"no pixel"),
             (np.full((2, 9, 9), np.nan), r"NaN"),
             (np.full((2, 9, 9), -0.5), r"-0.5"),
@@ -324,6 +343,30 @@ class TestPage:
             for digit, box in zip(line.digits, expected, strict=True):
                 assert_near(digit.box, box, tolerance_px=3)
             assert_near(line.box, Box.around(expected), tolerance_px=3)
+
+    @pytest.mark.parametrize("margin", [0, 1, 3])
+    @pytest.mark.parametrize("is_light", [False, True])
+    def test_a_line_that_is_cut_out_close(self, reader, margin, is_light):
+        """As tools leave it that cut up forms: strokes touch the border of the picture."""
+        page, _ = written("407163", height_px=50)
+        box = ink_box(255 - page)
+        rows = slice(box.y - margin, box.bottom + margin)
+        close = page[rows, box.x - margin : box.right + margin]
+        look = reader.look(255 - close if is_light else close)
+        assert look.page.text == "407163"
+        assert look.ink.shape == close.shape
+        for digit in look.page.digits:
+            assert 0 <= digit.box.x < digit.box.right <= close.shape[1]
+            assert 0 <= digit.box.y < digit.box.bottom <= close.shape[0]
+            inside = look.ink[digit.box.y : digit.box.bottom, digit.box.x : digit.box.right]
+            assert inside.max() > 0.9
+
+    @pytest.mark.parametrize("height_px", [60, 200, 300])
+    def test_a_thin_frame_does_not_make_large_digits_small(self, reader, height_px):
+        page, _ = written("52", height_px=height_px)
+        page = page.copy()
+        cv2.rectangle(page, (4, 4), (page.shape[1] - 5, page.shape[0] - 5), 0, 2)
+        assert reader.read(page).text == "52"
 
     @pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
     @pytest.mark.parametrize("font", [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX])

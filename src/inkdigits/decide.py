@@ -20,6 +20,9 @@ _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a
 _NUMBER = 3  # ... of so many or more, all of them sure
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
+# ... and so may be two 1s that lean, where they make a date of a word.
+_LEANING = 0.3  # how wide it is, in its own heights
+_DAYS, _MONTHS, _YEAR = 31, 12, (2, 4)  # the highest numbers; digits of a year
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,8 @@ def in_company(
     """Judge digits by what stands beside them.
 
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
-    line of three digits or more, all of them sure. So is a 1 that may be the slash of a date. A 1
+    line of three digits or more, all of them sure. So is a 1 that may be the slash of a date: it
+    reaches beyond its neighbours, or it leans and makes a date of what stands beside it. A 1
     is only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page,
     they are for review as well. On a crowded page, no line is a number for being sure, and nothing
     is for review: there, what is not ok is no digit.
@@ -194,7 +198,7 @@ def in_company(
         for line, of_line in zip(lines, letters, strict=True)
     ]
     if not are_digits:
-        seen = [_without_slashes(line) for line in seen]
+        seen = [_without_dates(_without_slashes(line)) for line in seen]
     sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
     worse: dict[Status, Status] = {}
     if not are_digits and sure <= {"1"}:
@@ -232,6 +236,44 @@ def _without_slashes(line: list[Digit]) -> list[Digit]:
         if is_sure_one and all(_reaches_beyond(digit.box, other) for other in others):
             beside[index] = replace(digit, status=Status.REVIEW)
     return beside
+
+
+def _without_dates(line: list[Digit]) -> list[Digit]:
+    """Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26."""
+    beside = list(line)
+    kept = [index for index in range(len(line)) if line[index].status is not Status.REJECT]
+    kept.sort(key=lambda index: line[index].box.x)
+    words: list[list[int]] = []
+    for before, index in zip([None, *kept], kept, strict=False):
+        box, near = line[index].box, None if before is None else line[before].box
+        if near is None or box.x - near.right > _NEAR * max(box.height, near.height):
+            words.append([])
+        words[-1].append(index)
+    for word in words:
+        for place in _slashes([line[index] for index in word]):
+            digit = line[word[place]]
+            if digit.status is Status.OK:
+                beside[word[place]] = replace(digit, status=Status.REVIEW)
+    return beside
+
+
+def _slashes(word: list[Digit]) -> tuple[int, ...]:
+    """Where the slashes of a date would stand; nowhere if the word is none."""
+    values = "".join(digit.value for digit in word)
+    for first, second in ((1, 3), (1, 4), (2, 4), (2, 5)):
+        parts = values[:first], values[first + 1 : second]
+        if (
+            len(values) - second - 1 in _YEAR
+            and all(values[at] == "1" and _leans(word[at].box) for at in (first, second))
+            and all(part.isdecimal() and 1 <= int(part) <= _DAYS for part in parts)
+            and min(map(int, parts)) <= _MONTHS
+        ):
+            return first, second
+    return ()
+
+
+def _leans(box: Box) -> bool:
+    return box.width >= _LEANING * box.height
 
 
 def _reaches_beyond(box: Box, other: Box) -> bool:

@@ -17,7 +17,7 @@ from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge,
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
-from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
+from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, page_ink, with_margin
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import find_strokes
 from inkdigits.lattice import choose
@@ -141,24 +141,27 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
-        note = ""
+        note, margin = "", 0
+        framed = picture
+        if not single:
+            framed, margin = with_margin(picture)
         if single:
             ink = digit_ink(picture)
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
             lines = self._as_they_are(found)
         elif self.rule.rejects:
-            finding = find_atoms(self._page_ink(picture), is_one_line=line)
+            finding = find_atoms(self._page_ink(framed), is_one_line=line)
             ink, note = finding.ink, finding.note
             lines = self._chosen(finding.lines, is_crowded=bool(note), are_digits=line)
         else:
-            ink = self._page_ink(picture)
+            ink = self._page_ink(framed)
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
         digits = iter(
             judge(
                 judged.reshape(len(marks), len(self.bundle.classes) + 1),
-                [_on_page(mark.box, ink, picture) for mark in marks],
+                [_on_page(mark.box, ink, framed, margin) for mark in marks],
                 np.zeros(len(marks), bool),
                 self.rule,
                 np.array([mark.certainty for mark in marks]),
@@ -173,7 +176,7 @@ class Reader:
             name, tuple(Line(tuple(row)) for row in rows), self.bundle.name, elapsed_ms, note
         )
         glyphs = np.array([mark.glyph for mark in marks], np.float32).reshape(-1, 28, 28)
-        return Look(page, picture, ink, glyphs)
+        return Look(page, picture, _within(ink, framed, margin), glyphs)
 
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not self.bundle.has_strokes:
@@ -264,17 +267,19 @@ class Reader:
         """
         ink: NDArray[np.float32] | Sequence[NDArray[np.float32]]
         if isinstance(images, np.ndarray) and images.ndim in (3, 4) and len(images):
-            pixels = _pixels(images)  # (n, H, W) uint8
-            ink = digits_ink(pixels)
-            boxes = [Box(0, 0, pixels.shape[2], pixels.shape[1])] * len(pixels)
-            is_blank = np.asarray(~ink.any(axis=(1, 2)))
-        else:
-            ink, boxes = [], []
-            for image in _many(images):
-                picture = decode(image)
-                ink.append(digit_ink(picture))
-                boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
-            is_blank = np.array([not crop.any() for crop in ink], bool)
+            pixels = _pixels(images)
+            height, width = pixels.shape[1:3]
+            if max(height, width) <= THUMBNAIL_PX:  # all at once
+                ink = digits_ink(_grey(pixels))
+                boxes = [Box(0, 0, width, height)] * len(pixels)
+                return self._run(ink), boxes, np.asarray(~ink.any(axis=(1, 2)))
+            images = list(pixels)
+        ink, boxes = [], []
+        for image in _many(images):
+            picture = decode(image)
+            ink.append(digit_ink(picture))
+            boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
+        is_blank = np.array([not crop.any() for crop in ink], bool)
         return self._run(ink), boxes, is_blank
 
     def _run(self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
@@ -331,7 +336,7 @@ def _many(images: Any) -> Iterable[Source]:
 
 
 def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array of pictures of one size → (n, H, W) uint8."""
+    """An array of pictures of one size → (n, H, W) or (n, H, W, 3) uint8."""
     if images.ndim == 4 and images.shape[3] not in (1, 3):
         raise BadArrayError(
             f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3)."
@@ -341,9 +346,14 @@ def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
     # One picture below another makes one tall picture, which decode knows how to check.
     n, height, width = images.shape[:3]
     tall = decode(images.reshape(n * height, *images.shape[2:]), max_pixels=images.size + 1)
-    if tall.ndim == 3:
-        tall = np.round(tall @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return tall.reshape(n, height, width)
+    return tall.reshape(n, height, width, *tall.shape[2:])
+
+
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, H, W) or (n, H, W, 3) → (n, H, W)."""
+    if pixels.ndim == 3:
+        return pixels
+    return np.asarray(np.round(pixels @ np.array([0.299, 0.587, 0.114])), np.uint8)
 
 
 def _ink_box(ink: NDArray[np.float32]) -> Box:
@@ -352,13 +362,25 @@ def _ink_box(ink: NDArray[np.float32]) -> Box:
     return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
 
 
-def _on_page(box: Box, ink: NDArray[np.float32], picture: NDArray[np.uint8]) -> Box:
-    """From pixels of the ink to pixels of the page, which may be larger."""
-    across = picture.shape[1] / ink.shape[1]
-    down = picture.shape[0] / ink.shape[0]
-    left, top = round(box.x * across), round(box.y * down)
-    right, bottom = round(box.right * across), round(box.bottom * down)
-    return Box(left, top, max(right - left, 1), max(bottom - top, 1))
+def _on_page(box: Box, ink: NDArray[np.float32], framed: NDArray[np.uint8], margin: int) -> Box:
+    """From pixels of the ink to pixels of the page, which may be larger, and without its margin."""
+    across = framed.shape[1] / ink.shape[1]
+    down = framed.shape[0] / ink.shape[0]
+    width, height = framed.shape[1] - 2 * margin, framed.shape[0] - 2 * margin
+    left, right = (min(max(round(at * across) - margin, 0), width) for at in (box.x, box.right))
+    top, bottom = (min(max(round(at * down) - margin, 0), height) for at in (box.y, box.bottom))
+    return Box(
+        min(left, width - 1), min(top, height - 1), max(right - left, 1), max(bottom - top, 1)
+    )
+
+
+def _within(
+    ink: NDArray[np.float32], framed: NDArray[np.uint8], margin: int
+) -> NDArray[np.float32]:
+    """The ink without the margin that was put about its page."""
+    across = round(margin * ink.shape[1] / framed.shape[1])
+    down = round(margin * ink.shape[0] / framed.shape[0])
+    return ink[down : ink.shape[0] - down, across : ink.shape[1] - across]
 
 
 def _name(source: Source) -> str:

@@ -7,7 +7,6 @@ Source: Graves et al. 2006, "Connectionist temporal classification".
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,6 @@ _LEAST = 1e-3  # a label that is less probable does not begin or go on a string
 _BEAM = 12
 
 Labels = tuple[int, ...]
-
-
-class Spelling(NamedTuple):
-    """A string, and how probable it is."""
-
-    labels: Labels
-    log_probability: float
 
 
 def log_softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:

@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import os
 import struct
 import subprocess
 import sys
 import threading
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,14 @@ def test_grey_with_alpha_stays_grey() -> None:
 def test_white_ink_on_nothing_is_laid_on_black() -> None:
     rgba = np.dstack([np.full((*grey().shape, 3), 255, np.uint8), grey()])
     np.testing.assert_array_equal(decode(rgba), np.dstack([grey()] * 3))
+
+
+@pytest.mark.parametrize("ink", [(255, 253, 245), (250, 250, 250)])
+def test_nearly_white_ink_on_nothing_is_laid_on_black_too(ink: tuple) -> None:
+    rgba = np.zeros((20, 20, 4), np.uint8)
+    rgba[5:15, 5:15] = (*ink, 255)
+    laid = decode(Image.fromarray(rgba, "RGBA"))
+    assert int(laid[10, 10].min()) - int(laid[0, 0].max()) > 200
 
 
 def test_cmyk() -> None:
@@ -266,7 +276,8 @@ def test_damaged_bytes_are_read_or_refused_but_never_leak(format: str) -> None:
     [
         (b"", "empty"),
         (b"4071\n", "not an image"),
-        (b"%PDF-1.7 ...", "not an image"),
+        (b"%PDF-1.7 ...", "not an image.*PDF: save its pages as PNG"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "not an image.*HEIC.*save it as JPEG"),
         (b"\x89PNG\r\n\x1a\n", "image"),
         (b"\x00" * 1000, "not an image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
@@ -323,6 +334,24 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UnreadableImageError, match="Permission denied"):
+        decode(path)
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    pixels = rgb()
+    os.mkfifo(tmp_path / "pipe")
+    data = encoded(Image.fromarray(pixels), "PNG")
+    with ThreadPoolExecutor() as pool:
+        written = pool.submit((tmp_path / "pipe").write_bytes, data)
+        ((_, found),) = decode_pages(tmp_path / "pipe")
+        written.result()
+    np.testing.assert_array_equal(found, pixels)
+
+
+def test_deep_pictures_out_of_range_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.full((5, 5), 9_000.0, np.float32), "F").save(path)
+    with pytest.raises(UnreadableImageError, match=r"deep\.tif holds no brightness.*9000"):
         decode(path)
 
 

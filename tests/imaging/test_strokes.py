@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.strokes import DARKEST, PALEST, STEP_PX, find_strokes, normalised
+from inkdigits.imaging.strokes import (
+    DARKEST,
+    PALEST,
+    STEP_PX,
+    find_strokes,
+    fitting,
+    normalised,
+)
 from inkdigits.synthesis.scribe import trimmed
 
 Write = Callable[..., np.ndarray]
@@ -133,6 +140,17 @@ class TestFindStrokes:
             assert found.shape == ink.shape
             assert ((found > 0.5) == (ink > 0.5)).mean() > 0.99
         assert sides == [448, 608]
+
+    def test_a_thin_frame_about_broad_strokes_does_not_hide_how_broad_they_are(
+        self, write: Write
+    ) -> None:
+        ink = np.zeros((700, 700), np.float32)
+        digit = trimmed(write(["3"], height_px=300, pen_px=30))
+        ink[200 : 200 + digit.shape[0], 200 : 200 + digit.shape[1]] = digit
+        alone = fitting(ink, ink).shape
+        cv2.rectangle(ink, (20, 20), (680, 680), 1.0, 2)
+        assert fitting(ink, ink).shape == alone
+        assert alone[0] < 350
 
     def test_a_bold_digit_beside_small_print_is_not_seen_larger(self, write: Write) -> None:
         """Enlarged, its strokes would be broader than any that a network knows."""

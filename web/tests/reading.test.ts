@@ -207,6 +207,24 @@ test("a 1 that reaches beyond its neighbours, above and below, may be a slash", 
   expect(statuses([at(0, "4"), at(12, "1", -4, 24)], [0, 0])).toEqual(["ok", "ok"]);
 });
 
+test.each([
+  ["121412026", [2, 4]],
+  ["311126", [1, 3]],
+  ["4012026", []],
+  ["451412026", []],
+])("two leaning 1s that make a date may be slashes: %s", (values, expected) => {
+  const line = (width: number): Digit[] =>
+    [...values].map((value, place) => ({
+      ...digit("ok", value),
+      box: [14 * place, 0, width, 20],
+    }));
+  const letters = [...values].map(() => 0);
+  const found = statuses(line(10), letters).flatMap((of, at) => (of === "review" ? [at] : []));
+  expect(found).toEqual(expected);
+  expect(new Set(statuses(line(5), letters))).toEqual(new Set(["ok"]));
+  expect(new Set(statuses(line(10), letters, { areDigits: true }))).toEqual(new Set(["ok"]));
+});
+
 test("a page leaves out what was rejected, and is as bad as its worst digit", () => {
   const page = makePage(
     [[digit("ok", "4"), digit("reject", "7")], [digit("reject")], [digit("ok", "2")]],

@@ -30,8 +30,16 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 120_000_000
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
 )
+# What people have in place of a picture, by how it begins, and what they can do about it.
+_OTHERS = {
+    b"%PDF": "It is a PDF: save its pages as PNG first, as `pdftoppm -r 200 -png` does",
+    b"ftyphe": "It is HEIC, an iPhone's own format: save it as JPEG first",
+    b"ftypmif": "It is HEIF: save it as JPEG first",
+    b"ftypavif": "It is AVIF: save it as PNG first",
+}
+_MOST_ALIKE = 16  # of 255: what differs by less cannot be seen on its paper
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
 _NAMELESS = "The picture"
@@ -62,6 +70,7 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         ImageTooLargeError: more than ``max_pixels``.
         BadArrayError: an array of the wrong shape, dtype or range.
     """
+    source = _without_pipe(source)
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -72,7 +81,7 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     if pillow is not None and isinstance(source, pillow.Image):
         return _from_pillow(source, _NAMELESS, max_pixels)
     raise BadArrayError(
-        f"A {type(source).__name__} is no picture. "
+        f"What came is of type {type(source).__name__}, which is no picture. "
         "Give a path, bytes, a NumPy array or a Pillow image."
     )
 
@@ -106,6 +115,7 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
     Raises:
         InputError: the same as ``decode``, when there is no more than this one page.
     """
+    source = _without_pipe(source)
     with _tiff(source) as file:
         if file is None:
             yield PageOfFile(0, decode(source, max_pixels=max_pixels))
@@ -168,6 +178,14 @@ def image_files(path: str | Path) -> list[Path]:
     return found
 
 
+def _without_pipe(source: Source) -> Source:
+    """What comes out of a pipe, which can be read only once; anything else as it is."""
+    with suppress(OSError, ValueError):  # decode says what is wrong with it
+        if isinstance(source, str | Path) and Path(source).is_fifo():
+            return Path(source).read_bytes()
+    return source
+
+
 @contextmanager
 def _tiff(source: Source) -> Iterator[BinaryIO | None]:
     """The opened file of a TIFF; None if the source is none, or cannot be read."""
@@ -196,7 +214,7 @@ def _from_path(path: Path, max_pixels: int) -> Pixels:
     if not _exists(path):
         raise MissingInputError(f"There is no file {path}. Check the name and the folder.")
     if path.is_dir():
-        raise MissingInputError(f"{path} is a folder, not a picture. Name a file in it.")
+        raise MissingInputError(f"{path.resolve()} is a folder, not a picture. Name a file in it.")
     try:
         with path.open("rb") as file:
             return _from_file(file, str(path), max_pixels)
@@ -215,6 +233,11 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> "Iterator[ImageFile]"
     if not file.read(1):
         raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
     file.seek(0)
+    start = file.read(16)
+    for other, advice in _OTHERS.items():
+        if other in (start[: len(other)], start[4 : 4 + len(other)]):
+            raise UnreadableImageError(f"{name} is not an image that can be read. {advice}.")
+    file.seek(0)
     with _refusals(name, max_pixels):
         from PIL import Image
 
@@ -225,7 +248,7 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> "Iterator[ImageFile]"
 
 @contextmanager
 def _refusals(name: str, max_pixels: int) -> Iterator[None]:
-    """Let a decoder be silent, and let it raise nothing but errors of ours."""
+    """Let a decoder warn of nothing in Python, and raise nothing but errors of ours."""
     from PIL import Image, UnidentifiedImageError
 
     with _QUIET:
@@ -253,7 +276,10 @@ def _from_pillow(image: "Image", name: str, max_pixels: int) -> Pixels:
     width, height = image.size
     _check_size(width, height, name, max_pixels)
     image.load()
-    pixels = _brightness(image)
+    try:
+        pixels = _brightness(image)
+    except BadArrayError as error:
+        raise UnreadableImageError(f"{name} holds no brightness: {error}") from error
     return np.ascontiguousarray(_upright(pixels, _orientation(image)))
 
 
@@ -283,8 +309,10 @@ def _on_white(rgba: Pixels, *, is_grey: bool) -> Pixels:
     seen = colour * alpha
     paper = 255 * (255 - alpha)
     on_white = seen + paper
-    if on_white.size and on_white.min() == on_white.max() and alpha.min() < alpha.max():
-        on_white = seen
+    if on_white.size and alpha.min() < alpha.max():
+        contrasts = [int(laid.max()) - int(laid.min()) for laid in (on_white, seen)]
+        if contrasts[0] < 255 * _MOST_ALIKE and contrasts[1] >= contrasts[0]:
+            on_white = seen
     return ((on_white + 127) // 255).astype(np.uint8)
 
 
@@ -311,7 +339,8 @@ def _from_array(array: NDArray[Any], max_pixels: int) -> Pixels:
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
         raise BadArrayError(
             f"An array of shape {shape} is no picture. "
-            "Expected (H, W), (H, W, 3) RGB or (H, W, 4) RGBA; give a batch one by one."
+            "Expected (H, W), (H, W, 3) RGB or (H, W, 4) RGBA; many digits are for read_digits, "
+            "and pages come one by one."
         )
     if 0 in shape:
         raise BadArrayError(f"An array of shape {shape} holds no pixel.")

@@ -28,7 +28,9 @@ Find = Callable[[Ink, Ink, NDArray[np.bool_]], Ink]
 _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
-_THUMBNAIL_PX = 40
+THUMBNAIL_PX = 40  # of the longer side: so few pixels of paper have no shadow
+_MARGIN_PX, _NEAR_PX = 4, 3  # of paper that is put about a page; so near is at the border
+_SEEN = 40  # of 255: what differs from paper by so much is a stroke
 _POLARITY_AREA_PX = 300 * 300
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
@@ -82,6 +84,33 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
             ink[place][whole[place] > 0] = 0
             ink[place] += written
     return ink
+
+
+def with_margin(page: Pixels) -> tuple[Pixels, int]:
+    """Put paper about a clean picture whose strokes reach its border, as where a form was cut up.
+
+    Else what touches the border passes for a table beside the paper. In a picture that is not
+    clean it may be one, and in a shadow there is no one shade to put about it.
+
+    Args:
+        page: (H, W) or (H, W, 3) uint8. Not modified.
+
+    Returns:
+        The page, as it is or larger, and the width of what was put about it, in pixels.
+    """
+    margin = _MARGIN_PX + max(page.shape[:2]) // 250
+    sides = page[:_NEAR_PX], page[-_NEAR_PX:], page[:, :_NEAR_PX], page[:, -_NEAR_PX:]
+    border = np.concatenate([side.reshape(-1, *page.shape[2:]) for side in sides])
+    paper = [round(median(of)) for of in border.reshape(len(border), -1).T]
+    if (np.abs(border.reshape(len(border), -1) - np.array(paper, np.int16)) < _SEEN).all():
+        return page, 0
+    framed = np.asarray(
+        cv2.copyMakeBorder(page, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper),
+        np.uint8,
+    )
+    if ground_of_clean(_grey(_shrunk(framed, _STROKES_AREA_PX))) is None:
+        return page, 0
+    return framed, margin
 
 
 def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:
@@ -158,7 +187,7 @@ def digit_ink(picture: Pixels) -> Ink:
     """
     picture = _shrunk(picture, _DIGIT_AREA_PX)
     grey = _grey(picture)
-    if max(grey.shape) <= _THUMBNAIL_PX:  # a few pixels of paper have no shadow to remove
+    if max(grey.shape) <= THUMBNAIL_PX:
         alone: Ink = digits_ink(grey[None])[0]
         return alone
     dark = dark_on_light(picture, picture, by_border)

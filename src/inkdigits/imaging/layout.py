@@ -19,7 +19,7 @@ _MOSTLY_LEVEL = 0.7
 Values = NDArray[np.float64]
 
 
-def reading_order(boxes: list[Box]) -> tuple[list[list[int]], float]:
+def reading_order(boxes: list[Box]) -> list[list[int]]:
     """Put boxes into lines.
 
     Columns are read one after another, each from top to bottom.
@@ -28,11 +28,10 @@ def reading_order(boxes: list[Box]) -> tuple[list[list[int]], float]:
         boxes: one for each digit, or what may be one.
 
     Returns:
-        Indices of the boxes: the lines in reading order, each from left to right; and how far
-        lines fall per pixel to the right.
+        Indices of the boxes: the lines in reading order, each from left to right.
     """
     if not boxes:
-        return [], 0.0
+        return []
     x, y, width, height = np.array(boxes, np.float64).T  # (n,) each
     middle_x, middle_y = x + width / 2, y + height / 2
     slope = _slope(middle_x, middle_y, height)
@@ -41,7 +40,7 @@ def reading_order(boxes: list[Box]) -> tuple[list[list[int]], float]:
     for column in _columns(x, x + width, level, height):
         found = _lines(level[column], middle_x[column], height[column])
         lines += [[int(column[index]) for index in line] for line in found]
-    return lines, slope
+    return lines
 
 
 def one_line(boxes: list[Box]) -> list[list[int]]:

@@ -53,13 +53,11 @@ class Finding(NamedTuple):
 
     Attributes:
         lines: in reading order, each of at least one atom.
-        slope: how far lines fall per pixel to the right.
         note: why something was left out; empty if nothing was.
         ink: (h, w) float32, the page's ink without the lines that were printed on it.
     """
 
     lines: list[LineAtoms]
-    slope: float
     note: str
     ink: Ink
 
@@ -80,7 +78,7 @@ def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
     labels, marks, _ = _marks(ink, stroke_px(ink), is_one_line)
     digits, _ = _digits(marks, WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
-    lines = one_line(boxes) if is_one_line else reading_order(boxes)[0]
+    lines = one_line(boxes) if is_one_line else reading_order(boxes)
     number = np.zeros(int(labels.max()) + 1, np.int32)
     for index, digit in enumerate(digits):
         number[digit.label] = index + 1
@@ -99,14 +97,14 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
         is_one_line: the page holds one line, whatever it looks like.
 
     Returns:
-        The lines, the page's tilt, and a note if there was too much to look at.
+        The lines, and a note if there was too much to look at.
     """
     ink = without_rules(ink)
     wide_px = stroke_px(ink)
     labels, marks, num_marks = _marks(ink, wide_px, is_one_line)
     digits, rest = _digits(marks, _WIDEST_WORD)
     boxes = [digit.box() for digit in digits]
-    lines, slope = (one_line(boxes), 0.0) if is_one_line else reading_order(boxes)
+    lines = one_line(boxes) if is_one_line else reading_order(boxes)
     members = _with_strays([_together([digits[index] for index in line]) for line in lines], rest)
     first_label = int(labels.max()) + 1
     found = []
@@ -117,7 +115,7 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     note = ""
     if num_marks > MAX_MARKS:
         note = f"too many marks: {num_marks:,}, of which the {MAX_MARKS:,} largest were looked at"
-    return Finding(found, slope, note, ink)
+    return Finding(found, note, ink)
 
 
 def _marks(ink: Ink, wide_px: float, is_one_line: bool) -> tuple[Labels, Marks, int]:

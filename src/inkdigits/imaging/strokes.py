@@ -28,6 +28,7 @@ _LIKELY = 0.2  # what is less sure than that is no stroke
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
+_EMPTY = 0.05  # of its box is ink in a frame or a grid, and more of it in a digit
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 
 Network = Callable[[Ink], NDArray[np.float32]]
@@ -60,7 +61,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
         seen: (h, w) float32, as ``normalised`` gives it.
         ink: (h, w) float32 in [0, 1], what stands out.
     """
-    wide_px = stroke_px(ink)
+    wide_px = stroke_px(_without_frames(ink))
     height, width = seen.shape
     if wide_px > _THICK_PX:
         zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
@@ -123,6 +124,18 @@ def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
     if found.shape != ink.shape:
         found = _resized(found, (width, height))
     return np.where(found < _LIKELY, np.float32(0), found)
+
+
+def _without_frames(ink: Ink) -> Ink:
+    """Without what goes round nearly empty places: it is long, and no stroke of anybody's."""
+    strokes = (ink > _STRONG).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes)
+    boxes = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+    is_frame = stats[:, cv2.CC_STAT_AREA] < _EMPTY * boxes
+    is_frame[0] = False
+    if not is_frame.any() or is_frame[1:].all():
+        return ink
+    return np.where(is_frame[labels], np.float32(0), ink)
 
 
 def _is_broad(ink: Ink) -> bool:

@@ -10,6 +10,9 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
+// ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
+const LEANING = 0.3;
+const [DAYS, MONTHS] = [31, 12];
 export const DEFAULT_MAX_ERROR = 0.002;
 
 export interface DialRow {
@@ -125,7 +128,7 @@ export function inCompany<T extends Digit>(
   const judged = lines.map((line, number) =>
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
-  const seen = areDigits ? judged : judged.map(withoutSlashes);
+  const seen = areDigits ? judged : judged.map((line) => withoutDates(withoutSlashes(line)));
   const areBars =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
   const worse = (status: Status): Status => {
@@ -161,6 +164,47 @@ function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
     beside[index] = { ...digit, status: "review" };
   });
   return beside;
+}
+
+/** Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26. */
+function withoutDates<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const kept = [...line.keys()]
+    .filter((index) => line[index]!.status !== "reject")
+    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  const words: number[][] = [];
+  kept.forEach((index, place) => {
+    const [x, , , height] = line[index]!.box;
+    const [left, , across, high] = place ? line[kept[place - 1]!]!.box : [-Infinity, 0, 0, 0];
+    if (x - left - across > NEAR * Math.max(height, high)) words.push([]);
+    words.at(-1)!.push(index);
+  });
+  for (const word of words) {
+    for (const place of slashes(word.map((index) => line[index]!))) {
+      const digit = line[word[place]!]!;
+      if (digit.status === "ok") beside[word[place]!] = { ...digit, status: "review" };
+    }
+  }
+  return beside;
+}
+
+/** Where the slashes of a date would stand; nowhere if the word is none. */
+function slashes(word: readonly Digit[]): number[] {
+  const values = word.map((digit) => digit.value).join("");
+  const leans = ({ box: [, , width, height] }: Digit): boolean => width >= LEANING * height;
+  for (const [first, second] of [
+    [1, 3],
+    [1, 4],
+    [2, 4],
+    [2, 5],
+  ] as const) {
+    const parts = [values.slice(0, first), values.slice(first + 1, second)].map(Number);
+    const isDate = parts.every((part) => part >= 1 && part <= DAYS) && Math.min(...parts) <= MONTHS;
+    const areOnes = [first, second].every((at) => values[at] === "1" && leans(word[at]!));
+    const year = values.length - second - 1;
+    if ((year === 2 || year === 4) && areOnes && isDate) return [first, second];
+  }
+  return [];
 }
 
 function reachesBeyond([x, y, width, height]: Box, [left, top, across, high]: Box): boolean {

@@ -1,12 +1,15 @@
 """What a reading is: a page of lines of digits, each with how sure we are of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 CLASSES = "0123456789"
+CSV_COLUMNS = (
+    "source", "line", "position", "value", "status", "confidence", "x", "y", "width", "height"
+)  # fmt: skip
 UNSURE_MARK = "?"
 
 
@@ -187,6 +190,14 @@ class Page:
             "model": self.model,
             "elapsed_ms": round(self.elapsed_ms, 3),
         }
+
+    def to_rows(self) -> Iterator[tuple[Any, ...]]:
+        """A row a digit, with the ``CSV_COLUMNS``; lines and positions are counted from 1."""
+        for number, line in enumerate(self.lines, 1):
+            for position, digit in enumerate(line.digits, 1):
+                confidence = round(digit.confidence, 6)
+                place = (self.source, number, position)
+                yield (*place, digit.value, digit.status, confidence, *digit.box)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The same as one JSON document, ending without a newline."""

@@ -14,7 +14,7 @@ import typer
 from inkdigits.cli.common import check_folder, say
 from inkdigits.decide import DEFAULT_MAX_ERROR
 from inkdigits.errors import InputError
-from inkdigits.reading import Alternative, Digit, Page, Status
+from inkdigits.reading import CSV_COLUMNS, Alternative, Digit, Page, Status
 
 if TYPE_CHECKING:
     from inkdigits.reader import Look, Reader
@@ -154,24 +154,13 @@ def _remark(page: Page) -> str:
     return f"{page.status}: {', '.join(part for part in parts if part)}"
 
 
-_CSV_COLUMNS = (
-    "source", "line", "position", "value", "status", "confidence", "x", "y", "width", "height"
-)  # fmt: skip
-
-
 def _print_csv_header() -> None:
-    print(",".join(_CSV_COLUMNS))
+    print(",".join(CSV_COLUMNS))
 
 
 def _print_csv(page: Page) -> None:
     rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    for number, line in enumerate(page.lines, 1):
-        for position, digit in enumerate(line.digits, 1):
-            confidence = round(digit.confidence, 6)
-            writer.writerow(
-                (page.source, number, position, digit.value, digit.status, confidence, *digit.box)
-            )
+    csv.writer(rows, lineterminator="\n").writerows(page.to_rows())
     print(rows.getvalue(), end="", flush=True)
 
 

@@ -24,6 +24,7 @@ from inkdigits.errors import (
     WrongTypeError,
     outcome,
 )
+from inkdigits.reading import CSV_COLUMNS
 from inkdigits.service import schemas, v1, v2
 from inkdigits.service.core import JSON, PROBLEM, Call, Service, problem
 
@@ -145,7 +146,7 @@ def _v1() -> list[Row]:
         "text/plain": {"schema": {"type": "string"}, "example": "4071\n23"},
         "text/csv": {
             "schema": {"type": "string"},
-            "example": f"{','.join(v1.CSV_COLUMNS)}\nnote.jpg,1,1,4,review,0.871203,12,8,21,30\n",
+            "example": f"{','.join(CSV_COLUMNS)}\nnote.jpg,1,1,4,review,0.871203,12,8,21,30\n",
         },
     }
     digits = {"digits": [_DIGIT], "model": "inkdigits-shipped", "elapsed_ms": 1.9}

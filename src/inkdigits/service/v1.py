@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from inkdigits.errors import InputError, RequestTooLargeError
 from inkdigits.imaging.decode import decode, decode_pages
 from inkdigits.reader import Reader
-from inkdigits.reading import Digit, Page
+from inkdigits.reading import CSV_COLUMNS, Digit, Page
 from inkdigits.service.batching import Picture, is_small, late
 from inkdigits.service.core import JSON, Call, answer, elapsed_ms
 from inkdigits.service.decoding import (
@@ -28,9 +28,6 @@ from inkdigits.service.settings import LimitsConfig
 
 MODES = ("page", "line", "single")
 FORMATS = ("json", "text", "csv")
-CSV_COLUMNS = (
-    "source", "line", "position", "value", "status", "confidence", "x", "y", "width", "height"
-)  # fmt: skip
 _PAGE_BREAK = "\f"
 _AT_ONCE_BYTES = 16_384  # a body up to here is taken apart faster than a thread is asked
 
@@ -96,11 +93,7 @@ def as_csv(pages: Sequence[Page]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for page in pages:
-        for number, line in enumerate(page.lines, 1):
-            for position, digit in enumerate(line.digits, 1):
-                confidence = round(digit.confidence, 6)
-                place = (page.source, number, position)
-                writer.writerow((*place, digit.value, digit.status, confidence, *digit.box))
+        writer.writerows(page.to_rows())
     return text.getvalue()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkdigits.clusters import Mark
-from inkdigits.company import among_letters
+from inkdigits.company import among_letters, in_parentheses
 from inkdigits.reading import Box
 
 CLASSES = "0123456789"
@@ -153,3 +153,39 @@ def test_an_empty_page_and_an_empty_line():
     assert among_letters([], CLASSES) == []
     (found,) = among_letters([[]], CLASSES)
     assert found.shape == (0,)
+
+
+def bowed(mark: Mark, bow: float) -> Mark:
+    """A bar of 20 rows whose ends lie so far to the right of its middle, in its heights."""
+    glyph = np.zeros((28, 28), np.float32)
+    for row in range(20):
+        middle = 14 + bow * 20 * (((row - 9.5) / 9.5) ** 2 - 0.5)
+        columns = np.arange(28)
+        glyph[4 + row] = np.clip(1.5 - np.abs(columns - middle), 0, 1)
+    return replace(mark, glyph=glyph)
+
+
+@pytest.mark.parametrize(
+    ("text", "bows", "expected"),
+    [
+        ("14071", {0: 0.15, 4: -0.15}, {0, 4}),
+        ("14071", {0: 0.05, 4: -0.05}, set()),  # nearly straight
+        ("14071", {0: -0.15, 4: 0.15}, set()),  # they bow towards it
+        ("14071", {0: 0.15}, set()),
+        ("24072", {0: 0.15, 4: -0.15}, set()),  # no 1s
+        ("11", {0: 0.15, 1: -0.15}, set()),  # nothing in between
+        ("4171121", {1: 0.2, 3: -0.2, 4: 0.2, 6: -0.2}, {1, 3, 4, 6}),
+    ],
+)
+def test_1s_that_enclose_others_may_be_parentheses(text, bows, expected):
+    line = [bowed(mark, bows.get(at, 0.0)) for at, mark in enumerate(line_of(text))]
+    assert {at for at, may in enumerate(in_parentheses(line, CLASSES)) if may} == expected
+    found = in_parentheses(line[::-1], CLASSES)
+    assert {at for at, may in enumerate(found[::-1]) if may} == expected
+
+
+def test_what_is_broken_is_no_parenthesis():
+    line = [bowed(mark, bow) for mark, bow in zip(line_of("171"), (0.2, 0.0, -0.2), strict=True)]
+    line[0].glyph[12] = 0
+    assert in_parentheses(line, CLASSES) == [False] * 3
+    assert in_parentheses([], CLASSES) == []

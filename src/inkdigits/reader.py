@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
-from inkdigits.company import among_letters
+from inkdigits.company import among_letters, in_parentheses
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
@@ -158,6 +158,10 @@ class Reader:
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
+        is_doubted = [mark.is_doubted for mark in marks]
+        if not (single or line):
+            enclosing = [of for row in lines for of in in_parentheses(row, self.bundle.classes)]
+            is_doubted = [any(of) for of in zip(is_doubted, enclosing, strict=True)]
         digits = iter(
             judge(
                 judged.reshape(len(marks), len(self.bundle.classes) + 1),
@@ -165,7 +169,7 @@ class Reader:
                 np.zeros(len(marks), bool),
                 self.rule,
                 np.array([mark.certainty for mark in marks]),
-                np.array([mark.is_doubted for mark in marks], bool),
+                np.array(is_doubted, bool),
             )
         )
         by_line = [[next(digits) for _ in row] for row in lines]

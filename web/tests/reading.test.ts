@@ -21,7 +21,7 @@ import {
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
-import { amongLetters } from "../src/reading/company.ts";
+import { amongLetters, inParentheses } from "../src/reading/company.ts";
 import { noneSharesOf } from "../src/reading/lattice.ts";
 import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
@@ -206,6 +206,29 @@ test("a 1 that reaches beyond its neighbours, above and below, may be a slash", 
   expect(statuses(tail, [0, 0, 0])).toEqual(["ok", "ok", "ok"]);
   expect(statuses([at(0, "4"), at(12, "1", -4, 24)], [0, 0])).toEqual(["ok", "ok"]);
 });
+
+test.each([
+  ["14071", { 0: 0.15, 4: -0.15 }, [0, 4]],
+  ["14071", { 0: 0.05, 4: -0.05 }, []],
+  ["14071", { 0: -0.15, 4: 0.15 }, []],
+  ["24072", { 0: 0.15, 4: -0.15 }, []],
+  ["11", { 0: 0.15, 1: -0.15 }, []],
+] as [string, Record<number, number>, number[]][])(
+  "1s that enclose others may be parentheses: %s %o",
+  (text, bows, expected) => {
+    const line = wordsOf(text).map((mark, index): Judged => {
+      const glyph = new Float32Array(784);
+      for (let row = 0; row < 20; row++) {
+        const middle = 14 + (bows[index] ?? 0) * 20 * (((row - 9.5) / 9.5) ** 2 - 0.5);
+        for (let x = 0; x < 28; x++)
+          glyph[(4 + row) * 28 + x] = Math.min(Math.max(1.5 - Math.abs(x - middle), 0), 1);
+      }
+      return { ...mark, glyph };
+    });
+    const found = inParentheses(line, CLASSES).flatMap((may, at) => (may ? [at] : []));
+    expect(found).toEqual(expected);
+  },
+);
 
 test.each([
   ["121412026", [2, 4]],

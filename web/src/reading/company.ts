@@ -1,7 +1,7 @@
 /** What the neighbours of a mark say of it: among letters, an o is no 0. As `company.py`. */
 
 import type { Mark } from "./clusters.ts";
-import { median } from "./image.ts";
+import { GLYPH_PX, median } from "./image.ts";
 
 // How much more often a mark looks like that among letters than among digits.
 const NONE = 13; // no digit
@@ -18,6 +18,9 @@ const MOST = 0.6;
 const PRIOR = 8; // so many marks more are as usual
 const USUAL = 0.05; // share of letters where nothing is known
 const ROUNDS = 4;
+
+const BOW = 0.09; // of a parenthesis, in its heights
+const INK = 0.3; // of a glyph: what is fainter is the edge of a stroke
 
 /**
  * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
@@ -105,3 +108,44 @@ function normal([one, other]: readonly [number, number]): [number, number] {
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** Which marks of a line may be a pair of parentheses: 1s that bow away from what they enclose. */
+export function inParentheses(line: readonly Mark[], classes: string): boolean[] {
+  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  const bows = line.map(({ probabilities, glyph }) => {
+    const ofDigits = probabilities.subarray(0, -1);
+    return classes[ofDigits.indexOf(Math.max(...ofDigits))] === "1" ? bowOf(glyph) : 0;
+  });
+  const mayBe = line.map(() => false);
+  let opened: number | undefined;
+  order.forEach((index, place) => {
+    if (bows[index]! > BOW) opened = place;
+    else if (bows[index]! < -BOW && opened !== undefined && place > opened + 1) {
+      mayBe[order[opened]!] = mayBe[index] = true;
+      opened = undefined;
+    }
+  });
+  return mayBe;
+}
+
+/** How far a stroke's ends lie to the right of a parabola's middle, in heights; 0 if broken. */
+function bowOf(glyph: Float32Array): number {
+  const middles: number[] = [];
+  let [first, last] = [GLYPH_PX, -1];
+  for (let y = 0; y < GLYPH_PX; y++) {
+    let [sum, moment] = [0, 0];
+    for (let x = 0; x < GLYPH_PX; x++) {
+      const ink = glyph[y * GLYPH_PX + x]!;
+      if (ink > INK) [sum, moment] = [sum + ink, moment + ink * x];
+    }
+    if (!sum) continue;
+    [first, last] = [Math.min(first, y), y];
+    middles.push(moment / sum);
+  }
+  const count = middles.length;
+  if (count < 3 || count !== last + 1 - first) return 0;
+  const squares = middles.map((_, row) => ((2 * row) / (count - 1) - 1) ** 2);
+  const mean = sumOf(squares) / count;
+  const spread = sumOf(squares.map((square) => (square - mean) ** 2));
+  return sumOf(middles.map((middle, row) => (squares[row]! - mean) * middle)) / spread / count;
+}

@@ -2,7 +2,7 @@
 
 import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
-import { amongLetters } from "./company.ts";
+import { amongLetters, inParentheses } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
@@ -56,7 +56,12 @@ export async function readInk(
   const { marks, note } = rule.rejects
     ? await readAtoms(part, rule, run, isOneLine, lettersOf, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
-  const rows = marks.map((row) => row.map((mark) => seen(mark, rule)));
+  const rows = marks.map((row) => {
+    const enclosing = areDigits || isOneLine ? [] : inParentheses(row, rule.classes);
+    return row.map((mark, index) =>
+      seen({ ...mark, isDoubted: mark.isDoubted || Boolean(enclosing[index]) }, rule),
+    );
+  });
   const place = ([x, y, width, height]: Box): Box =>
     scaled([left + x, top + y, width, height], scale);
   const lines = inCompany(rows, lettersOf(marks), {

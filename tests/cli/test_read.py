@@ -42,6 +42,16 @@ class TestText:
         write("box/a.png", "407")
         assert inkdigits("read", "box").out == "box/a.png: 407\n"
 
+    def test_what_a_folder_holds_besides_is_told(self, inkdigits, write, tmp_path):
+        write("box/a.png", "407")
+        for name in ("b.HEIC", "c.pdf", "d.pdf", "e.pdf", "notes.txt"):
+            (tmp_path / "box" / name).touch()
+        done = inkdigits("read", "box")
+        assert (done.code, done.out) == (0, "box/a.png: 407\n")
+        assert done.err == (
+            "box: left out b.HEIC, c.pdf, d.pdf and 1 more; PDF, HEIC and AVIF are not read\n"
+        )
+
     def test_a_picture_given_twice_is_read_twice(self, inkdigits, write):
         write("a.png", "4")
         assert inkdigits("read", "a.png", "a.png").out == "a.png: 4\n" * 2

@@ -118,11 +118,17 @@ def _looks(
     reader: "Reader", pictures: list[Path], *, single: bool, line: bool
 ) -> "Iterator[tuple[Path, str, Look | InputError]]":
     """Each page of each picture of each folder: its file, its name, and the look at it."""
-    from inkdigits.imaging.decode import image_files
+    from inkdigits.imaging.decode import image_files, left_out
 
     for given in pictures:
         try:
-            for path in [given] if given == _STDIN else image_files(given):
+            files = [given] if given == _STDIN else image_files(given)
+            if others := left_out(given):
+                names = ", ".join(file.name for file in others[:3])
+                more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+                remark = f"{given}: left out {names}{more}; PDF, HEIC and AVIF are not read"
+                print(remark, file=sys.stderr)
+            for path in files:
                 try:
                     source = sys.stdin.buffer.read() if path == _STDIN else path
                     pages = reader.look_pages(source, single=single, line=line, name=str(path))

@@ -39,6 +39,7 @@ _OTHERS = {
     b"ftypmif": "It is HEIF: save it as JPEG first",
     b"ftypavif": "It is AVIF: save it as PNG first",
 }
+_OTHER_SUFFIXES = frozenset({".pdf", ".heic", ".heif", ".avif"})
 _MOST_ALIKE = 16  # of 255: what differs by less cannot be seen on its paper
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
@@ -143,6 +144,14 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
                         return
                 else:
                     yield PageOfFile(0 if is_alone else number, pixels)
+
+
+def left_out(path: str | Path) -> list[Path]:
+    """List what ``image_files`` leaves out of a folder though it may show pages: PDF, HEIC, AVIF."""
+    path = Path(path)
+    if not path.is_dir():  # a file, or standard input
+        return []
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in _OTHER_SUFFIXES)
 
 
 def image_files(path: str | Path) -> list[Path]:

@@ -361,6 +361,12 @@ class TestPage:
             inside = look.ink[digit.box.y : digit.box.bottom, digit.box.x : digit.box.right]
             assert inside.max() > 0.9
 
+    def test_the_rim_of_a_window_stays_at_the_border(self, reader):
+        page, _ = written("56", height_px=150)
+        drawn = cv2.dilate(255 - page, np.ones((15, 15), np.uint8))
+        drawn[:2] = 255
+        assert reader.read(drawn).text == "56"
+
     @pytest.mark.parametrize("height_px", [60, 200, 300])
     def test_a_thin_frame_does_not_make_large_digits_small(self, reader, height_px):
         page, _ = written("52", height_px=height_px)

@@ -147,7 +147,7 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
 
 
 def left_out(path: str | Path) -> list[Path]:
-    """List what ``image_files`` leaves out of a folder though it may show pages: PDF, HEIC, AVIF."""
+    """List the PDF, HEIC and AVIF files of a folder: pages perhaps, which cannot be read."""
     path = Path(path)
     if not path.is_dir():  # a file, or standard input
         return []

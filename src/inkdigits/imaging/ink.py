@@ -31,6 +31,7 @@ _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 THUMBNAIL_PX = 40  # of the longer side: so few pixels of paper have no shadow
 _MARGIN_PX, _NEAR_PX = 4, 3  # of paper that is put about a page; so near is at the border
 _SEEN = 40  # of 255: what differs from paper by so much is a stroke
+_RIM = 0.8  # of a side: what lies along so much of it is no digit
 _POLARITY_AREA_PX = 300 * 300
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
@@ -99,10 +100,15 @@ def with_margin(page: Pixels) -> tuple[Pixels, int]:
         The page, as it is or larger, and the width of what was put about it, in pixels.
     """
     margin = _MARGIN_PX + max(page.shape[:2]) // 250
-    sides = page[:_NEAR_PX], page[-_NEAR_PX:], page[:, :_NEAR_PX], page[:, -_NEAR_PX:]
-    border = np.concatenate([side.reshape(-1, *page.shape[2:]) for side in sides])
-    paper = [round(median(of)) for of in border.reshape(len(border), -1).T]
-    if (np.abs(border.reshape(len(border), -1) - np.array(paper, np.int16)) < _SEEN).all():
+    pixels = page.reshape(*page.shape[:2], -1)
+    along = np.swapaxes(pixels, 0, 1)
+    sides = [side for of in (pixels, along) for side in (of[:_NEAR_PX], of[-_NEAR_PX:])]
+    border = np.concatenate([side.reshape(-1, pixels.shape[2]) for side in sides])
+    paper = [round(median(of)) for of in border.T]
+    contacts = [
+        (np.abs(side - np.array(paper, np.int16)) > _SEEN).any(axis=(0, 2)).mean() for side in sides
+    ]
+    if not 0 < max(contacts) <= _RIM:  # nothing is there, or the rim of a window or a scan
         return page, 0
     framed = np.asarray(
         cv2.copyMakeBorder(page, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper),

@@ -214,7 +214,7 @@ _SETS = {
     "hwd1000": "1,000 drawn with a mouse (N. Henning)",
 }
 _NO_DIGITS = {"omniglot_small1": "2,720 characters of five alphabets (Omniglot, B. Lake)"}
-_FEW = ("shipped", "residual", "tiny", "micro", "seven")  # networks in README.md
+_FEW = ("shipped", "sturdy", "tiny", "micro", "seven")  # networks in README.md
 _PEERS = {
     "keras-example": "Keras' example",
     "keras-example-without-xla": "the same, not compiled by XLA",

@@ -102,6 +102,7 @@ def evaluate(
                 "rejected": f"{num_rejected:,}, whose most likely digit counts all the same",
             },
             robustness=spoiled,
+            num_rejected=num_rejected,
         )
     if as_json:
         rows = {"corruptions": [row.to_dict() for row in spoiled]} if corruptions else {}

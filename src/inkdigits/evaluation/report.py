@@ -51,6 +51,7 @@ def write_report(
     images: ArrayLike,
     facts: Mapping[str, str],
     robustness: Sequence[Robustness] = (),
+    num_rejected: int | None = None,
 ) -> Path:
     """Write ``report.html``, its four pictures as PNG, and ``metrics.json`` into a folder.
 
@@ -66,6 +67,7 @@ def write_report(
         images: (digits, H, W) ink, uint8 with 255 or floats with 1 as full ink.
         facts: what made these figures, such as the model and the data; plain text.
         robustness: how spoiled digits were read, if that was tried.
+        num_rejected: how many of the digits are taken for none, if that is known.
 
     Returns:
         the path of ``report.html``.
@@ -100,6 +102,8 @@ def write_report(
     pictures = {name: _picture(light[name], dark[name], alternatives[name]) for name in draw}
     html = _page(title, metrics, len(misread), facts, pictures, robustness)
     plain = metrics.to_dict()
+    if num_rejected is not None:
+        plain["rejected"] = num_rejected
     if robustness:
         plain["corruptions"] = [row.to_dict() for row in robustness]
     contents = {

@@ -52,6 +52,18 @@ class _TrainingOnly(keras.layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
+class _ByShare(_TrainingOnly):
+    """One that knows a share: of the images that it changes, or of what it takes from each."""
+
+    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.share = share
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to build the layer again."""
+        return {**super().get_config(), "share": self.share}
+
+
 @keras.saving.register_keras_serializable(package="inkdigits")
 class Warp(_TrainingOnly):
     """Rotate, shear, scale, stretch and bend each image, on a canvas half as large again.
@@ -135,7 +147,7 @@ class PenWidth(_TrainingOnly):
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class Gaps(_TrainingOnly):
+class Gaps(_ByShare):
     """Break the strokes of some images, as a dry pen, a fax or a hard threshold does.
 
     Three cuts in any direction, each about a place with ink, a quarter of the ink's longer side
@@ -145,10 +157,6 @@ class Gaps(_TrainingOnly):
         share: of the images.
         seed: of the random numbers.
     """
-
-    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
-        super().__init__(**options)
-        self.share = share
 
     def change(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
@@ -174,13 +182,9 @@ class Gaps(_TrainingOnly):
         is_broken = self.between((num, 1, 1), 0.0, 1.0) < self.share
         return ops.where(is_broken, images * kept, images)
 
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build the layer again."""
-        return {**super().get_config(), "share": self.share}
-
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class FewPixels(_TrainingOnly):
+class FewPixels(_ByShare):
     """Show some images in few pixels, as small scans, screenshots and bitmaps have them.
 
     The longer side of the ink takes 8 to 20 pixels, or what it has where that is less; one image in
@@ -191,10 +195,6 @@ class FewPixels(_TrainingOnly):
         share: of the images.
         seed: of the random numbers.
     """
-
-    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
-        super().__init__(**options)
-        self.share = share
 
     def change(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
@@ -216,13 +216,9 @@ class FewPixels(_TrainingOnly):
         large = ops.minimum(large, 1.0)  # shares of a pixel add up to 1 but for rounding
         return ops.where(self.between(one, 0.0, 1.0) < self.share, large, images)
 
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build the layer again."""
-        return {**super().get_config(), "share": self.share}
-
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class Erase(_TrainingOnly):
+class Erase(_ByShare):
     """Make a rectangle of each image paper; its height and width are drawn apart.
 
     Behind the canonicaliser, so that what is missing does not move or enlarge what is left.
@@ -233,10 +229,6 @@ class Erase(_TrainingOnly):
 
     Source: Zhong et al. 2017, "Random erasing data augmentation", with paper in place of noise.
     """
-
-    def __init__(self, *, share: float = 0.0, **options: Any) -> None:
-        super().__init__(**options)
-        self.share = share
 
     def change(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
@@ -255,10 +247,6 @@ class Erase(_TrainingOnly):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of the input."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """What it takes to build the layer again."""
-        return {**super().get_config(), "share": self.share}
 
 
 def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:

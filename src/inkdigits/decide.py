@@ -226,10 +226,15 @@ def _among(line: Sequence[Digit], letters: NDArray[np.float64], is_number: bool)
     return beside
 
 
+def _from_left(line: Sequence[Digit]) -> list[int]:
+    """Which of a line were not rejected, from left to right."""
+    kept = [index for index in range(len(line)) if line[index].status is not Status.REJECT]
+    return sorted(kept, key=lambda index: line[index].box.x)
+
+
 def _without_slashes(line: list[Digit]) -> list[Digit]:
     beside = list(line)
-    kept = [index for index in range(len(line)) if line[index].status is not Status.REJECT]
-    kept.sort(key=lambda index: line[index].box.x)
+    kept = _from_left(line)
     for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
         digit, others = line[index], (line[before].box, line[after].box)
         is_sure_one = digit.value == "1" and digit.status is Status.OK
@@ -241,8 +246,7 @@ def _without_slashes(line: list[Digit]) -> list[Digit]:
 def _without_dates(line: list[Digit]) -> list[Digit]:
     """Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26."""
     beside = list(line)
-    kept = [index for index in range(len(line)) if line[index].status is not Status.REJECT]
-    kept.sort(key=lambda index: line[index].box.x)
+    kept = _from_left(line)
     words: list[list[int]] = []
     for before, index in zip([None, *kept], kept, strict=False):
         box, near = line[index].box, None if before is None else line[before].box

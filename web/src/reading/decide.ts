@@ -151,11 +151,16 @@ function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSur
   });
 }
 
-function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
-  const beside = [...line];
-  const kept = [...line.keys()]
+/** Which of a line were not rejected, from left to right. */
+function fromLeft(line: readonly Digit[]): number[] {
+  return [...line.keys()]
     .filter((index) => line[index]!.status !== "reject")
     .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+}
+
+function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const kept = fromLeft(line);
   kept.slice(1, -1).forEach((index, place) => {
     const digit = line[index]!;
     const others = [line[kept[place]!]!, line[kept[place + 2]!]!];
@@ -169,9 +174,7 @@ function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
 /** Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26. */
 function withoutDates<T extends Digit>(line: readonly T[]): T[] {
   const beside = [...line];
-  const kept = [...line.keys()]
-    .filter((index) => line[index]!.status !== "reject")
-    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  const kept = fromLeft(line);
   const words: number[][] = [];
   kept.forEach((index, place) => {
     const [x, , , height] = line[index]!.box;

@@ -361,6 +361,16 @@ class TestPage:
             inside = look.ink[digit.box.y : digit.box.bottom, digit.box.x : digit.box.right]
             assert inside.max() > 0.9
 
+    def test_what_a_photograph_cuts_off_is_for_review(self, reader):
+        page, boxes = written("2726", height_px=60, seed=5)
+        cut = min(box.bottom for box in boxes[0]) - 2  # so that all lack their feet
+        light = np.linspace(1, 0.7, page.shape[1])  # no margin is put about a shadow
+        noise = np.random.default_rng(0).normal(0, 3, (cut, page.shape[1]))
+        photograph = np.clip((page[:cut] * 0.6 + 70) * light + noise, 0, 255).astype(np.uint8)
+        [line] = reader.read(photograph).lines
+        assert len(line.digits) == 4
+        assert Status.OK not in {digit.status for digit in line.digits}
+
     def test_the_rim_of_a_window_stays_at_the_border(self, reader):
         page, _ = written("56", height_px=150)
         drawn = cv2.dilate(255 - page, np.ones((15, 15), np.uint8))

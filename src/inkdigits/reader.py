@@ -18,6 +18,7 @@ from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, page_ink, with_margin
+from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import find_strokes
 from inkdigits.lattice import choose
@@ -158,7 +159,9 @@ class Reader:
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
-        is_doubted = [mark.is_doubted for mark in marks]
+        is_doubted = [
+            mark.is_doubted or (not single and is_cut_off(mark.box, ink)) for mark in marks
+        ]
         if not (single or line):
             enclosing = [of for row in lines for of in in_parentheses(row, self.bundle.classes)]
             is_doubted = [any(of) for of in zip(is_doubted, enclosing, strict=True)]

@@ -137,6 +137,13 @@ def test_rims_are_no_digits(write: Write) -> None:
     assert counts(ink) == [4]
 
 
+def test_digits_whose_feet_or_heads_are_cut_off_are_no_rims(write: Write) -> None:
+    cut = np.flatnonzero(write(["2222"], height_px=60, pen_px=4).any(axis=1))[-1]
+    assert counts(write(["2222"], height_px=60, pen_px=4)[:cut]) == [4]
+    head = np.flatnonzero(write(["5755"], height_px=60, pen_px=4).any(axis=1))[0]
+    assert counts(write(["5755"], height_px=60, pen_px=4)[head + 1 :]) == [4]
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (40, 40)])
 @pytest.mark.parametrize("level", [0.0, 0.2, 1.0])
 def test_pages_without_marks(shape: tuple, level: float) -> None:

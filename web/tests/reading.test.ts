@@ -23,7 +23,7 @@ import { oneLine, readingOrder } from "../src/reading/layout.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
 import { amongLetters, inParentheses } from "../src/reading/company.ts";
 import { noneSharesOf } from "../src/reading/lattice.ts";
-import { findMarks, groups, typicalHeight } from "../src/reading/marks.ts";
+import { findMarks, groups, isCutOff, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
 import type { Box, Digit, Status } from "../src/reading/page.ts";
@@ -340,4 +340,21 @@ test("the best path, and how much of all ways goes through each run", () => {
   expect(bestPath(2, runs, [5, 1, 9], [0.1, 9])).toEqual([1]);
   const shares = runShares(2, runs, [1, 1, 2], [Infinity, Infinity]); // two ways, equally good
   shares.forEach((share) => expect(share).toBeCloseTo(0.5));
+});
+
+test("strokes that reach the border of a page may go on behind it", () => {
+  const ink = plane(20, 20);
+  for (let row = 5; row < 20; row++) ink.data[row * 20 + 8] = 1;
+  expect(isCutOff([4, 5, 8, 15], ink)).toBe(true);
+  expect(isCutOff([4, 5, 8, 14], ink)).toBe(false);
+  expect(isCutOff([9, 5, 8, 15], ink)).toBe(false); // its box reaches the border, its strokes do not
+});
+
+test("the foot of a digit that is cut off is no rim", () => {
+  const ink = plane(40, 40);
+  for (let row = 14; row < 40; row++) ink.data[row * 40 + 10] = 1;
+  for (let column = 10; column < 30; column++) ink.data[39 * 40 + column] = 1;
+  expect(findMarks(ink).marks).toHaveLength(1);
+  ink.data.fill(0, 0, 38 * 40); // only the last two rows are left: a rim
+  expect(findMarks(ink).marks).toHaveLength(0);
 });

@@ -17,7 +17,8 @@ _WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
 _ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.2, 3  # times as high; a share of a height; so many marks
 _FILLED = 0.65  # a dot is more of its box
-_RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is no digit, but the border
+_RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is the border, unless, as the foot
+# of a 2 that is cut off, it is no longer there than the mark is deep, and most of it is paper
 
 
 class Marks(NamedTuple):
@@ -69,9 +70,10 @@ def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[
     is_strong = np.bincount(labels[ink > strong], minlength=num_labels) > 0
     border = np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]])
     contact_px = np.bincount(border, minlength=num_labels)
-    extent_px = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    is_rim = contact_px > _RIM_CONTACT * extent_px
+    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     area = stats[:, cv2.CC_STAT_AREA]
+    is_rim = contact_px > _RIM_CONTACT * np.maximum(width, height)
+    is_rim &= (contact_px > np.minimum(width, height)) | (area > _FILLED * width * height)
     chosen = np.flatnonzero(is_strong & ~is_rim & (area >= _MIN_MARK_PX))
     chosen = chosen[chosen > 0]  # label 0 is the paper
     num_found = len(chosen)
@@ -81,8 +83,8 @@ def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[
     marks = Marks(
         left,
         top,
-        left + stats[chosen, cv2.CC_STAT_WIDTH],
-        top + stats[chosen, cv2.CC_STAT_HEIGHT],
+        left + width[chosen],
+        top + height[chosen],
         area[chosen],
         chosen,
     )
@@ -123,6 +125,18 @@ def is_frame(marks: Marks) -> NDArray[np.bool_]:
     )  # (frame, other); a mark is inside itself
     is_empty = marks.area < 0.3 * marks.width * marks.height
     return np.asarray(is_empty & (is_inside.sum(axis=1) > 2))
+
+
+def is_cut_off(box: Box, ink: Ink) -> bool:
+    """Whether the strokes in a box reach the page's border, behind which they may go on."""
+    part = ink[box.y : box.bottom, box.x : box.right] > _WEAK
+    height, width = ink.shape
+    return bool(
+        (box.y == 0 and part[0].any())
+        or (box.bottom == height and part[-1].any())
+        or (box.x == 0 and part[:, 0].any())
+        or (box.right == width and part[:, -1].any())
+    )
 
 
 def stroke_px(ink: Ink) -> float:

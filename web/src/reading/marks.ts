@@ -7,7 +7,7 @@ export const MAX_MARKS = 3000;
 const WEAK = 0.25; // a mark is what is above weak, and is above strong somewhere
 const STRONG = 0.4;
 const MIN_MARK_PX = 4;
-const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no digit
+const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no digit, unless deep
 const ALIKE = 1.6; // times as high is no more alike in height
 const SMALLEST = 0.2; // of a typical height: what is lower is a speck
 const SEVERAL = 3;
@@ -76,7 +76,9 @@ export function findMarks(ink: Ink): {
       area: area[label]!,
       label,
     };
-    const isRim = contact_px[label]! > RIM_CONTACT * Math.max(widthOf(mark), heightOf(mark));
+    const [short, long] = [widthOf(mark), heightOf(mark)].sort((one, other) => one - other);
+    const isDeep = contact_px[label]! <= short! && mark.area <= FILLED * short! * long!;
+    const isRim = contact_px[label]! > RIM_CONTACT * long! && !isDeep;
     if (isStrong[label] && mark.area >= MIN_MARK_PX && !isRim) marks.push(mark);
   }
   const numFound = marks.length;
@@ -85,6 +87,19 @@ export function findMarks(ink: Ink): {
     marks.sort((one, other) => one.label - other.label);
   }
   return { labels, marks, numFound };
+}
+
+/** Whether the strokes in a box reach the page's border, behind which they may go on. */
+export function isCutOff([x, y, width, height]: Box, ink: Ink): boolean {
+  const [right, bottom] = [x + width - 1, y + height - 1];
+  for (let row = y; row <= bottom; row++) {
+    for (let column = x; column <= right; column++) {
+      const isBorder =
+        row === 0 || row === ink.height - 1 || column === 0 || column === ink.width - 1;
+      if (isBorder && ink.data[row * ink.width + column]! > WEAK) return true;
+    }
+  }
+  return false;
 }
 
 /**

@@ -6,6 +6,7 @@ import { amongLetters, inParentheses } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
+import { isCutOff } from "./marks.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines } from "./segment.ts";
 
@@ -58,9 +59,10 @@ export async function readInk(
     : await readSegments(findLines(part, isOneLine), rule, run);
   const rows = marks.map((row) => {
     const enclosing = areDigits || isOneLine ? [] : inParentheses(row, rule.classes);
-    return row.map((mark, index) =>
-      seen({ ...mark, isDoubted: mark.isDoubted || Boolean(enclosing[index]) }, rule),
-    );
+    return row.map((mark, index) => {
+      const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || Boolean(enclosing[index]);
+      return seen({ ...mark, isDoubted }, rule);
+    });
   });
   const place = ([x, y, width, height]: Box): Box =>
     scaled([left + x, top + y, width, height], scale);

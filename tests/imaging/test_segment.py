@@ -144,6 +144,12 @@ def test_digits_whose_feet_or_heads_are_cut_off_are_no_rims(write: Write) -> Non
     assert counts(write(["5755"], height_px=60, pen_px=4)[head + 1 :]) == [4]
 
 
+def test_a_thumb_at_the_border_is_a_rim_however_deep() -> None:
+    ink = np.zeros((60, 60), np.float32)
+    ink[:20, 20:40] = 1
+    assert find_lines(ink) == []
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (40, 40)])
 @pytest.mark.parametrize("level", [0.0, 0.2, 1.0])
 def test_pages_without_marks(shape: tuple, level: float) -> None:

@@ -184,6 +184,9 @@ class AugmentConfig(ConfigSection):
     gaps: float = config_field(
         0.0, "share of the images whose strokes are broken in three places", low=0, high=1
     )
+    strays: float = config_field(
+        0.0, "share of the images with a ruled line or a neighbour's bow in them", low=0, high=1
+    )
     few_pixels: float = config_field(
         0.0,
         "share of the images that have 8 to 20 pixels along a side, half of them as bitmaps",

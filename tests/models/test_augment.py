@@ -15,6 +15,7 @@ from inkdigits.models.augment import (
     FewPixels,
     Gaps,
     PenWidth,
+    Strays,
     Warp,
     augmentation,
     glyph_augmentation,
@@ -30,12 +31,19 @@ FAR = {
     "elastic_px": 5.0,
     "pen_width": 1.0,
     "gaps": 1.0,
+    "strays": 1.0,
     "few_pixels": 1.0,
     "erase": 0.5,
 }
 OFF = dict.fromkeys(FAR, 0.0)
 # The switches with a layer to themselves, and the name that they have there.
-OWN_LAYER = {"pen_width": "amount", "gaps": "share", "few_pixels": "share", "erase": "share"}
+OWN_LAYER = {
+    "pen_width": "amount",
+    "gaps": "share",
+    "strays": "share",
+    "few_pixels": "share",
+    "erase": "share",
+}
 WARP = {name: limit for name, limit in FAR.items() if name not in OWN_LAYER}
 LAYERS = ["warp", *OWN_LAYER]
 MANY = 300
@@ -206,6 +214,33 @@ def test_gaps_break_strokes_where_there_is_ink_and_nothing_else():
     assert 2 <= np.mean(pieces) <= 4
     places = (images - broken)[is_broken].sum(axis=(0, 2))[15:46]  # along the bar
     np.testing.assert_allclose(places, places.mean(), rtol=0.35)
+
+
+def test_strays_are_pale_lines_through_the_ink_and_bows_at_its_ends():
+    images = bars(41, 21)  # rows 10 to 50, columns 20 to 40
+    strayed = changed(Strays(share=0.6, seed=13), images)
+    added = strayed - images
+    is_strayed = (added > 0.05).any(axis=(1, 2))
+    assert is_strayed.mean() == pytest.approx(0.6, abs=0.1)
+    assert (added >= 0).all()  # nothing of the digit is taken away
+    assert strayed.max() <= 1 + 1e-6
+    beside = [(image[:, :20], image[:, 41:]) for image in added[is_strayed]]
+    sides = np.array([[side.max() > 0.05 for side in pair] for pair in beside])
+    is_line = sides.all(axis=1)
+    assert is_line.mean() == pytest.approx(0.5, abs=0.1)
+    assert sides.any(axis=1).all()  # a bow is at one end
+    lines, bows = added[is_strayed][is_line], added[is_strayed][~is_line]
+    assert lines.max() <= 0.75
+    heights = (lines.max(axis=2) > 0.05).sum(axis=1)
+    assert heights.max() <= 41 / 12 + 2 + 40 * np.tan(np.radians(3))  # level, soft at the edges
+    rows = np.argwhere(lines.max(axis=2) > 0.05)[:, 1]
+    assert 10 - 4 <= rows.min() < 15  # a line has a width and a slope
+    assert 50 < rows.max() <= 51 + 41 / 10 + 4  # below the digit's foot too
+    assert bows.max() > 0.95
+    columns = np.argwhere(bows.max(axis=1) > 0.05)[:, 1]
+    assert columns.min() >= 20 - 41 / 5 - 2  # a bow is cut off there: the soft edge is ink too
+    assert columns.max() <= 40 + 41 / 5 + 2
+    assert not (bows.max(axis=1) > 0.05)[:, 27:34].any()  # never deeper than an eighth of 41
 
 
 def test_few_pixels_averages_and_leaves_a_bitmap_of_one_in_two():

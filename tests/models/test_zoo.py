@@ -190,10 +190,12 @@ def test_no_digit_is_one_more_output_and_fits_the_bound_too(name: str):
 
 
 def test_the_pen_comes_before_the_camera_and_erasing_behind_the_canonicaliser():
-    augment = AugmentConfig(gaps=0.1, few_pixels=0.1, erase=0.3)
+    augment = AugmentConfig(gaps=0.1, strays=0.1, few_pixels=0.1, erase=0.3)
     training = zoo.training_model(zoo.build_network("mlp"), augment, seed=0)
     names = [layer.name for layer in training.layers[1:]]
-    assert names == ["warp", "pen_width", "gaps", "few_pixels", "canonical", "erase", "mlp"]
+    assert names == [
+        "warp", "pen_width", "gaps", "strays", "few_pixels", "canonical", "erase", "mlp"
+    ]  # fmt: skip
 
 
 def test_weights_follow_from_the_seed():

@@ -17,6 +17,7 @@ _KNOTS = 6  # of the elastic displacement, along each axis
 _NUM_GAPS = 3  # in an image whose strokes are broken
 _FEWEST_PX, _MOST_PX = 8.0, 20.0  # along the longer side of what is shown in few pixels
 _BITMAP_LEVELS = 0.25, 0.5  # between which grey becomes ink in a bitmap; 1 is the darkest
+_STRAY_DARKNESS = 0.3, 0.75  # of a ruled line: paler than one that strikes the digit out
 
 
 class _TrainingOnly(keras.layers.Layer):
@@ -184,6 +185,49 @@ class Gaps(_ByShare):
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
+class Strays(_ByShare):
+    """Leave in some images what is not of the digit: half a ruled line, half a neighbour's bow.
+
+    A line is level to 3 degrees, up to a twelfth of the ink's longer side wide, and goes through it
+    or close by; a bow reaches at most an eighth of that side over the ink's left or right end.
+
+    Args:
+        share: of the images.
+        seed: of the random numbers.
+    """
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H, W)."""
+        num, height, width = ops.shape(images)
+        one = (num, 1, 1)
+        (top, bottom), (left, right) = _ink_box(images)
+        longer = ops.maximum(bottom - top, right - left)
+        y = ops.cast(ops.arange(height), "float32")[None, :, None]
+        x = ops.cast(ops.arange(width), "float32")[None, None, :]
+        margin = longer * self.between(one, 0.05, 0.2)
+        is_seen = ops.logical_and(x >= left - margin, x < right + margin)
+        level = top + (bottom - top) * self.between(one, 0.0, 1.1)
+        level = level + (x - (left + right) / 2) * self.uniform(one, math.tan(math.radians(3)))
+        half_width = longer * self.between(one, 0.012, 0.04)
+        line = ops.clip(half_width + 0.5 - ops.abs(y - level), 0.0, 1.0)
+        line = line * self.between(one, *_STRAY_DARKNESS)
+        radius = longer * self.between(one, 0.2, 0.5)
+        reach = longer * self.between(one, -0.1, 0.125)  # over the end of the ink
+        middle = ops.where(
+            self.uniform(one, 1.0) < 0, left + reach - radius, right - reach + radius
+        )
+        distance = ops.sqrt(
+            (x - middle) ** 2 + (y - top - (bottom - top) * self.between(one, 0.2, 0.8)) ** 2
+        )
+        half_pen = longer * self.between(one, 0.03, 0.075)
+        bow = ops.clip(half_pen + 0.5 - ops.abs(distance - radius + half_pen), 0.0, 1.0)
+        stray = ops.where(self.uniform(one, 1.0) < 0, line, bow) * ops.cast(is_seen, "float32")
+        stray = stray * ops.max(images, axis=(1, 2), keepdims=True)
+        has_one = self.between(one, 0.0, 1.0) < self.share
+        return ops.where(has_one, ops.maximum(images, stray), images)
+
+
+@keras.saving.register_keras_serializable(package="inkdigits")
 class FewPixels(_ByShare):
     """Show some images in few pixels, as small scans, screenshots and bitmaps have them.
 
@@ -265,6 +309,8 @@ def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
         layers.append(PenWidth(amount=config.pen_width, seed=seed + 1, name="pen_width"))
     if config.gaps:
         layers.append(Gaps(share=config.gaps, seed=seed + 4, name="gaps"))
+    if config.strays:
+        layers.append(Strays(share=config.strays, seed=seed + 5, name="strays"))
     if config.few_pixels:
         layers.append(FewPixels(share=config.few_pixels, seed=seed + 3, name="few_pixels"))
     return layers
@@ -275,11 +321,16 @@ def glyph_augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.La
     return [Erase(share=config.erase, seed=seed + 2, name="erase")] if config.erase else []
 
 
+def _ink_box(images: Any) -> list[tuple[Any, Any]]:
+    """First and last row, then column, of each image's ink: (n, H, W) → (n, 1, 1) each."""
+    is_inked = images > 0.2 * ops.max(images, axis=(1, 2), keepdims=True)
+    extents = (ink_extent(ops.any(is_inked, axis=axis)) for axis in (2, 1))
+    return [(first[:, :, None], last[:, :, None]) for first, last in extents]
+
+
 def _longer_side(images: Any) -> Any:
     """Of each image's ink, in pixels: (n, H, W) → (n, 1, 1)."""
-    is_inked = images > 0.2 * ops.max(images, axis=(1, 2), keepdims=True)
-    sides = [ink_extent(ops.any(is_inked, axis=axis)) for axis in (1, 2)]
-    return ops.maximum(*(last - first for first, last in sides))[:, :, None]
+    return ops.maximum(*(last - first for first, last in _ink_box(images)))
 
 
 def _large_pixels(length: Any, pixel: Any, blend: Any, phase: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ import {
   components,
   type Ink,
   median,
+  padded,
   type Plane,
   plane,
   quantile,
@@ -30,6 +31,9 @@ const [LEAST_CONTRAST, DOUBT, DOUBT_SHARE] = [2 / 255, 0.02 / 255, 0.4];
 const EVEN = 0.1; // of the contrast: what is so near to a shade has it
 const [MOST, MOST_OF_EACH] = [0.85, 0.75]; // of a clean picture; of what is light in it, and dark
 const SURROUNDED = 0.9; // of its border
+const NEAR_PX = 3; // so near is at the border
+const SEEN = 40 / 255; // what differs from paper by so much is a stroke
+const RIM = 0.8; // of a side: what lies along so much of it is no digit
 const NARROW_PX = 15; // of 300 or so: what is no wider is thin
 
 /** RGBA, as a canvas gives it. */
@@ -54,6 +58,29 @@ export function inkOf(picture: Picture, isSingle: boolean, area_px: number): Ink
     return Math.max(0, whole - value) / Math.max(whole, DARKEST_PAPER);
   });
   return stretched({ width, height, data: absorbed });
+}
+
+/**
+ * Whether this is a clean picture whose strokes reach its border, as where a form was cut up, so
+ * that they do not go on behind it: as Python's `with_margin`, but of grey alone.
+ */
+export function isCutOutClose(picture: Picture): boolean {
+  const grey = greyOf(picture);
+  const sides = [grey, transposed(grey)].flatMap(({ width, height, data }) => {
+    const near = Math.min(NEAR_PX, height) * width;
+    return [data.subarray(0, near), data.subarray(-near)].map((side) => ({ side, width }));
+  });
+  const paper = median(sides.flatMap(({ side }) => Array.from(side)));
+  const contacts = sides.map(({ side, width }) => {
+    const reached = new Set<number>();
+    side.forEach((value, at) => {
+      if (Math.abs(value - paper) > SEEN) reached.add(at % width);
+    });
+    return reached.size / width;
+  });
+  const most = Math.max(...contacts);
+  if (most === 0 || most > RIM) return false; // nothing is there, or the rim of a window or a scan
+  return groundOfClean(padded(limited(grey, PAPER_AREA_PX), NEAR_PX, paper)) !== null;
 }
 
 /** A few pixels of even ground: as Python's `digits_ink`. */
@@ -124,13 +151,8 @@ function isLightOnDark(grey: Ink, isSingle: boolean): boolean {
 function isGround(seen: Ink, isLight: boolean): boolean {
   if (groundOfClean(seen) !== isLight) return false;
   const [dark, light] = extremes(seen.data);
-  const [width, height] = [seen.width + 2 * NARROW_PX, seen.height + 2 * NARROW_PX];
-  const alike = { width, height, data: new Float32Array(width * height).fill(1) };
-  seen.data.forEach((value, at) => {
-    const row = Math.floor(at / seen.width) + NARROW_PX;
-    const isAlike = value > (dark + light) / 2 === isLight;
-    alike.data[row * width + (at % seen.width) + NARROW_PX] = Number(isAlike);
-  });
+  const isAlike = seen.data.map((value) => Number(value > (dark + light) / 2 === isLight));
+  const alike = padded({ ...seen, data: isAlike }, NARROW_PX, 1);
   const reach = NARROW_PX >> 1;
   const wide = extreme(extreme(alike, reach, Math.min), reach, Math.max).data;
   const labels = components({ ...alike, data: Uint8Array.from(alike.data) }, 4).labels.data;

@@ -4,7 +4,7 @@ import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { type Layer, Layers } from "./layers.ts";
 import { LineReader, LINES } from "./lines.ts";
 import { Network, setUp } from "./network.ts";
-import { inkOf, type Picture } from "./picture.ts";
+import { inkOf, isCutOutClose, type Picture } from "./picture.ts";
 import type { Speak } from "./reading/clusters.ts";
 import { type Manifest, type Rule, ruleOf } from "./reading/decide.ts";
 import { type Look, readDigits, readInk } from "./reading/reader.ts";
@@ -61,8 +61,8 @@ const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Ans
   async strokes({ strokes, width, height, maxError }) {
     const scale = Math.min(1, DRAWING_PX / Math.max(width, height));
     const ink = paint(strokes, Math.round(width * scale), Math.round(height * scale), scale);
-    const { name } = manifest;
-    const options = { model: name, areDigits: true, scale: 1 / scale, speak: speaker() };
+    const known = { areDigits: true, isWhole: true };
+    const options = { model: manifest.name, ...known, scale: 1 / scale, speak: speaker() };
     return readInk(ink, ruleOf(manifest, maxError), network.run, options);
   },
 
@@ -72,7 +72,8 @@ const handlers: { [K in Kind]: (request: Requests[K], id: number) => Promise<Ans
     const ink = inkOf(picture, isSingle, area_px);
     const scale = picture.width / ink.width;
     if (!isSingle) {
-      const options = { model: manifest.name, scale, speak: speaker() };
+      const isWhole = isCutOutClose(picture);
+      const options = { model: manifest.name, isWhole, scale, speak: speaker() };
       return readInk(ink, rule, network.run, options);
     }
     const box = [0, 0, picture.width, picture.height] as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inkOf } from "../src/picture.ts";
+import { inkOf, isCutOutClose } from "../src/picture.ts";
 
 const SIDE_PX = 240;
 
@@ -54,5 +54,29 @@ describe("ink of bold strokes, cut out close", () => {
     const ink = inkOf({ width, height, data }, false, width * height).data;
     expect(Math.min(...ink.filter((_, at) => isBar[at]!))).toBeGreaterThan(0.5);
     expect(Math.max(...ink.filter((_, at) => !isBar[at]!))).toBeLessThan(0.1);
+  });
+});
+
+describe("a picture that is cut out close", () => {
+  /** Bars of 4 px from `top` to `bottom` of 40 rows, and how dark each pixel of the paper is. */
+  function bars(top: number, bottom: number, shade: (x: number, y: number) => number) {
+    const [width, height] = [120, 40];
+    const data = new Uint8ClampedArray(width * height * 4).fill(255);
+    for (let at = 0; at < width * height; at++) {
+      const [x, y] = [at % width, Math.floor(at / width)];
+      const isBar = y >= top && y < bottom && x >= 10 && x < 110 && x % 20 < 4;
+      data.fill(isBar ? 30 : 240 - shade(x, y), 4 * at, 4 * at + 3);
+    }
+    return { width, height, data };
+  }
+  const none = () => 0;
+  it.each([
+    ["strokes reach the border", bars(8, 40, none), true],
+    ["strokes end at the border's neighbour", bars(0, 38, none), true],
+    ["no stroke reaches it", bars(8, 32, none), false],
+    ["a line lies along a side", bars(8, 32, (_, y) => (y >= 38 ? 210 : 0)), false],
+    ["a shadow lies on it", bars(8, 40, (x) => x), false],
+  ])("%s", (_, picture, expected) => {
+    expect(isCutOutClose(picture)).toBe(expected);
   });
 });

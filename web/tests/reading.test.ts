@@ -28,6 +28,7 @@ import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
 import type { Box, Digit, Status } from "../src/reading/page.ts";
 import type { LineAtoms } from "../src/reading/atoms.ts";
+import { readInk } from "../src/reading/reader.ts";
 import { bestPath, runShares } from "../src/reading/split.ts";
 
 const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };
@@ -348,6 +349,19 @@ test("strokes that reach the border of a page may go on behind it", () => {
   expect(isCutOff([4, 5, 8, 15], ink)).toBe(true);
   expect(isCutOff([4, 5, 8, 14], ink)).toBe(false);
   expect(isCutOff([9, 5, 8, 15], ink)).toBe(false); // its box reaches the border, its strokes do not
+});
+
+test("strokes that reach the border are for review, unless nothing goes on behind it", async () => {
+  const ink = plane(30, 40);
+  for (let row = 12; row < 40; row++) ink.data.fill(1, row * 30 + 14, row * 30 + 17);
+  const run = (crops: readonly unknown[]) =>
+    Promise.resolve(crops.map(() => output({ 4: 12 }, -20)));
+  const options = { areDigits: true, scale: 2 };
+  const photographed = await readInk(ink, rule, run, options);
+  expect(photographed.digits.map(({ status }) => status)).toEqual(["review"]);
+  const whole = await readInk(ink, rule, run, { ...options, isWhole: true });
+  expect(whole.digits.map(({ status }) => status)).toEqual(["ok"]);
+  expect(whole.digits[0]!.box).toEqual([26, 22, 10, 58]); // with the soft edge, on the page
 });
 
 test("the foot of a digit that is cut off is no rim", () => {

@@ -75,6 +75,17 @@ export function cropped(
   return part;
 }
 
+/** A picture with `margin` pixels of one value about it. */
+export function padded({ width, height, data }: Ink, margin: number, value: number): Ink {
+  const result = plane(width + 2 * margin, height + 2 * margin);
+  result.data.fill(value);
+  for (let row = 0; row < height; row++) {
+    const at = (row + margin) * result.width + margin;
+    result.data.set(data.subarray(row * width, (row + 1) * width), at);
+  }
+  return result;
+}
+
 /** Shrink by the area of each pixel (INTER_AREA). */
 export function shrink(picture: Ink, width: number, height: number): Ink {
   const narrow = transposed(shrunkRows(picture, width));

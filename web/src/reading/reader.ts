@@ -4,7 +4,7 @@ import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
 import { amongLetters, inParentheses } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
-import { cropped, type Ink, plane } from "./image.ts";
+import { cropped, type Ink, padded, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
 import { isCutOff } from "./marks.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
@@ -27,6 +27,7 @@ export interface Options {
   readonly model?: string;
   readonly isOneLine?: boolean;
   readonly areDigits?: boolean;
+  readonly isWhole?: boolean;
   readonly scale?: number;
   readonly speak?: Speak | undefined;
 }
@@ -39,17 +40,26 @@ export interface Look {
 
 /**
  * Read the ink of a page; boxes are in pixels of the ink, times `scale`. `areDigits`: somebody says
- * that these are digits, so that none of them is taken for a letter, nor a 1 alone for a bar. `speak` asks the line
- * reader, where the bundle has one.
+ * that these are digits, so that none of them is taken for a letter, nor a 1 alone for a bar.
+ * `isWhole`: what reaches the border does not go on behind it. `speak` asks the line reader, where
+ * the bundle has one.
  */
 export async function readInk(
   ink: Ink,
   rule: Rule,
   run: Run,
-  { model = "", isOneLine = false, areDigits = false, scale = 1, speak }: Options = {},
+  {
+    model = "",
+    isOneLine = false,
+    areDigits = false,
+    isWhole = false,
+    scale = 1,
+    speak,
+  }: Options = {},
 ): Promise<Look> {
   const started = performance.now();
-  const { left, top, part } = inked(ink);
+  const margin = isWhole ? MARGIN_PX : 0;
+  const { left, top, part } = inked(padded(ink, margin, 0));
   const lettersOf: LettersOf = (rows, options) =>
     isOneLine || areDigits
       ? rows.map((row) => new Float64Array(row.length))
@@ -64,8 +74,11 @@ export async function readInk(
       return seen({ ...mark, isDoubted }, rule);
     });
   });
-  const place = ([x, y, width, height]: Box): Box =>
-    scaled([left + x, top + y, width, height], scale);
+  const place = ([x, y, width, height]: Box): Box => {
+    const [fromX, toX] = within(left + x - margin, width, ink.width);
+    const [fromY, toY] = within(top + y - margin, height, ink.height);
+    return scaled([fromX, fromY, toX - fromX, toY - fromY], scale);
+  };
   const lines = inCompany(rows, lettersOf(marks), {
     isCrowded: Boolean(note),
     areDigits: areDigits || isOneLine,
@@ -172,6 +185,11 @@ function inked(ink: Ink): { left: number; top: number; part: Ink } {
   right = Math.min(width, right + 1 + MARGIN_PX);
   bottom = Math.min(height, bottom + 1 + MARGIN_PX);
   return { left, top, part: cropped(ink, left, top, right - left, bottom - top) };
+}
+
+/** The part of a stretch that lies on a side: its start and its end. */
+function within(start: number, length: number, side: number): [number, number] {
+  return [Math.max(start, 0), Math.min(start + length, side)];
 }
 
 function scaled([x, y, width, height]: Box, scale: number): Box {

@@ -214,6 +214,7 @@ class TestFiles:
             (b"\xff\xfe", "is not TOML"),
             (b"train = 3", r"train is 3, but must be a section: write \[train\] above"),
             (b"epochs = 3", "There is no epochs in the configuration"),
+            (b"a = " + b"[" * 5000, "is not TOML"),
             (b"[[train]]\nepochs = 3", "but must be a section"),
         ],
     )
@@ -222,6 +223,11 @@ class TestFiles:
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=says):
             Config.load(path)
+
+    def test_a_mark_of_byte_order_is_no_content(self, tmp_path):
+        path = tmp_path / "config.toml"
+        path.write_bytes(b"\xef\xbb\xbf[train]\nepochs = 3")  # as some editors save it
+        assert Config.load(path).train.epochs == 3
 
     def test_a_section_that_is_none_is_refused_under_a_setting_too(self, tmp_path):
         path = tmp_path / "config.toml"

@@ -68,7 +68,7 @@ def parse_value(text: str) -> Any:
     """A value as TOML writes it; what is not TOML is a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except ValueError:  # not TOML, or a number of thousands of digits
+    except (ValueError, RecursionError):  # not TOML, or thousands of digits or of brackets
         return text
 
 
@@ -300,12 +300,12 @@ class Config:
         values: dict[str, Any] = {}
         if path is not None:
             try:
-                values = tomllib.loads(path.read_text(encoding="utf-8"))
+                values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
             except OSError as error:
                 raise ConfigError(
                     f"The configuration {path} cannot be read: {error.strerror}."
                 ) from error
-            except ValueError as error:  # not TOML, or not UTF-8
+            except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
                 raise ConfigError(f"The configuration {path} is not TOML: {error}.") from error
         for setting in settings:
             key, equals, text = setting.partition("=")

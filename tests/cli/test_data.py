@@ -28,6 +28,15 @@ class TestInfo:
         assert "inkdigits data fetch mnist" in done.out
         assert "--data-dir or INKDIGITS_DATA_DIR" in done.out
 
+    def test_of_a_folder_that_is_not_there(self, inkdigits, monkeypatch):
+        done = inkdigits("data", "info", "--data-dir", "nosuch")
+        assert (done.code, done.out) == (1, "")
+        assert "There is no folder nosuch" in done.err
+        monkeypatch.setenv(mnist.PLACE_VARIABLE, "~nobody-of-this-name/data")
+        done = inkdigits("data", "info")
+        assert (done.code, done.out) == (1, "")
+        assert "Give the whole path in INKDIGITS_DATA_DIR" in done.err
+
     def test_of_what_is_damaged(self, inkdigits, tmp_path):
         path = tmp_path / "t10k-labels-idx1-ubyte"
         path.write_bytes(b"nothing of the kind")

@@ -58,7 +58,16 @@ def test_of_the_bundle_that_ships(inkdigits):
         assert f"{100 * setting['max_error']:g}%" in done.out
 
 
-@pytest.mark.parametrize("dial", [None, [{"max_error": 0.1}], [3], {}])
+@pytest.mark.parametrize(
+    "dial",
+    [
+        None,
+        [{"max_error": 0.1}],
+        [3],
+        {},
+        [{"max_error": 0.1, "threshold": "0.9", "share_answered": 0.9, "num_calibration": 9}],
+    ],
+)
 def test_a_bundle_without_one(inkdigits, with_dial, dial):
     done = inkdigits("dial", "--bundle", with_dial(dial=json.loads(json.dumps(dial))))
     assert (done.code, done.out) == (1, "")

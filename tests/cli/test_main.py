@@ -52,6 +52,7 @@ def test_no_verb_shows_the_help_and_is_wrong_usage(inkdigits, arguments):
         (["data", "get"], "get"),
         (["data", "fetch", "cifar"], "cifar"),
         (["models", "mlp"], "mlp"),
+        (["read", ""], "One of the arguments is empty"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_names_it(inkdigits, arguments, said):

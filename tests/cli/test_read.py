@@ -272,6 +272,20 @@ class TestShow:
         }
         assert not (tmp_path / "seen" / "blank-glyphs.png").exists()
 
+    def test_one_that_cannot_be_saved_loses_no_other(self, inkdigits, write, tmp_path):
+        write("a.png", "407")
+        write(f"{'b' * 250}.png", "52")  # a name of its pictures would be too long
+        write("c.png", "9")
+        names = ["a.png", f"{'b' * 250}.png", "c.png"]
+        done = inkdigits("read", *names, "--show", "seen", "--format", "json")
+        assert done.code == 1
+        assert [page["text"] for page in json.loads(done.out)] == ["407", "52", "9"]
+        assert "cannot be written" in done.err
+        assert {path.name for path in (tmp_path / "seen").glob("*-page.png")} == {
+            "a-page.png",
+            "c-page.png",
+        }
+
     def test_prints_the_same(self, inkdigits, write):
         write("marks.png", "407", "1")
         plain = inkdigits("read", "marks.png")
@@ -435,6 +449,14 @@ class TestProcess:
     def test_bytes_come_through_a_pipe(self, process, write):
         write("a.png", "407")
         assert process("cat a.png | inkdigits read -").out == "407\n"
+
+    def test_nothing_to_read_from_and_nobody_to_tell(self, process, write):
+        write("a.png", "407")
+        done = process("inkdigits read - <&-")
+        assert (done.code, done.out) == (1, "")
+        assert "empty" in done.err
+        assert "Traceback" not in done.err
+        assert process("inkdigits read a.png nothing.png 2>&-").out == "a.png: 407\n"
 
     def test_no_output_wanted(self, process, write):
         write("a.png", "407")

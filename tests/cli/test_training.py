@@ -74,9 +74,11 @@ class TestUsage:
             (["run", "--to", "pickle", "--out", "x"], "'pickle'"),
             (["run", "--to", "onnx", "--out", "x.keras"], "must end in .onnx"),
             (["run", "--to", "saved-model", "--out", "x.h5"], "without ending"),
+            (["shipped.digits", "--to", "bundle", "--out", "x.digits"], "--lines or --strokes"),
         ],
     )
-    def test_of_export(self, inkdigits, arguments, said):
+    def test_of_export(self, inkdigits, tmp_path, arguments, said):
+        (tmp_path / "shipped.digits").touch()
         done = inkdigits("export", *arguments)
         assert (done.code, done.out) == (2, "")
         assert said in done.message

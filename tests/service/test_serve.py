@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inkdigits.bundle import Bundle, write_bundle
 from inkdigits.cli.serve import serve
 from inkdigits.errors import ConfigError
 from inkdigits.service.settings import LimitsConfig, Settings
@@ -42,6 +43,8 @@ def test_without_the_extra_it_says_what_to_install():
         (["--limit", "images"], "write it like images=64"),
         (["--limit", "images=0"], "limits.images is 0, but must be at least 1"),
         (["--bundle", "nothing.digits"], "nothing.digits cannot be opened"),
+        (["--cors-origin", "example.edu"], "https://example.edu, or *"),
+        (["--cors-origin", "https://example.edu/page"], "https://example.edu, or *"),
         (["--host", "256.0.0.1"], "Nobody can listen at 256.0.0.1"),
     ],
 )
@@ -50,6 +53,23 @@ def test_what_cannot_be_is_refused_before_anything_starts(options, words):
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_graph_that_cannot_run_is_refused_before_anything_starts(tmp_path):
+    shipped = Bundle.open()
+    path = tmp_path / "broken.digits"
+    write_bundle(
+        path,
+        name="broken",
+        graph=b"no graph",
+        classes=shipped.classes,
+        calibration=shipped.manifest["calibration"],
+        training={},
+        attribution=[],
+    )
+    done = _serve("--bundle", str(path), "--workers", "2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_port_that_is_taken():

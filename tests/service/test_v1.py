@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -169,11 +171,13 @@ class TestDigits:
             ('{"images": []}', 422, "no picture"),
             ('{"images": [[[1, 2], [3]]]}', 422, "one length"),
             ('{"images": [["a"]]}', 422, "rows of numbers"),
+            ('{"images": [[["0", "12"]]]}', 422, "rows of numbers"),
             ('{"images": [[[0, 300]]]}', 422, "0 to 255"),
             ('{"images": [[[0, -1]]]}', 422, "0 to 255"),
-            ('{"images": [[[0, 1e300]]]}', 422, "infinity"),
-            ('{"images": [[]]}', 422, "shape"),
-            ('{"images": [5]}', 422, "shape"),
+            ('{"images": [[[0, 65535]]]}', 422, "65535. Expected all within 0 to 1, or 0 to 255"),
+            ('{"images": [[[0, 1e300]]]}', 422, "1e+300"),
+            ('{"images": [[]]}', 422, "rows of numbers"),
+            ('{"images": [5]}', 422, "rows of numbers"),
         ],
     )
     def test_what_is_no_list_of_pictures_is_refused(self, client, document, status, word):
@@ -247,6 +251,14 @@ class TestRefusals:
             "the dial of this bundle goes",
         )
 
+    def test_a_parameter_that_is_not_there(self, client, page, encoded):
+        content = encoded(page)
+        answer = client.post("/v1/read?max_eror=0.5", content=content)
+        refused(answer, 422, "'max_eror'", "Known: mode, format, max_error")
+        refused(client.post("/v1/digits?format=csv", content=content), 422, "Known: max_error")
+        form = {"files": {"file": ("x.png", content)}, "data": {"mode": "line"}}
+        refused(client.post("/v1/read", **form), 422, "'mode'", "into the query: ?mode=")
+
     def test_head_asks_for_what_get_gives(self, client):
         for address in ("/v1/model", "/metrics", "/v2/health/live", "/openapi.json"):
             answer = client.head(address)
@@ -288,15 +300,36 @@ class TestRefusals:
         refused(client.post("/v1/digits", json=arrays), 413, "30,000 pixels together")
         assert client.post("/v1/digits", files=files[:2]).status_code == 200
         client = serve({"held_bytes": 15_000})
-        refused(client.post("/v1/digits", files=files[:2]), 503, "15,000")
+        refused(client.post("/v1/digits", files=files[:2]), 413, "15,000")  # never, by itself
         assert client.post("/v1/digits", files=files[:1]).status_code == 200  # it was given back
 
     def test_what_is_held_by_all_together(self, serve):
         client = serve({"held_bytes": 2000})
-        answer = client.post("/v1/read", content=b"x" * 2001)
-        refused(answer, 503, "2,000")
-        assert answer.headers["retry-after"] == "1"
+        refused(client.post("/v1/read", content=b"x" * 2001), 413, "2,000")  # never, by itself
         refused(client.post("/v1/read", content=b"x" * 1999), 415)  # it was given back
+        asked, may_go_on = threading.Event(), threading.Event()
+
+        def halves():
+            yield b"x" * 1500
+            asked.set()
+            may_go_on.wait(30)
+            yield b"x"
+
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(client.post, "/v1/read", content=halves())
+            assert asked.wait(30)
+            while (answer := client.post("/v1/read", content=b"x" * 1000)).status_code == 415:
+                time.sleep(0.01)  # the first half is still on its way
+            may_go_on.set()
+            refused(answer, 503, "2,000", "Try again in a moment")
+            assert answer.headers["retry-after"] == "1"
+            refused(first.result(30), 415)
+
+    def test_more_digits_than_may_wait_are_too_many_at_once(self, serve, digits, encoded):
+        client = serve({"waiting_digits": 2})
+        files = [("files", ("x.png", encoded(digit))) for digit in digits[:3]]
+        refused(client.post("/v1/digits", files=files), 413, "limit of 2")
+        assert client.post("/v1/digits", files=files[:2]).status_code == 200
 
 
 class TestToken:

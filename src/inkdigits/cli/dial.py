@@ -34,16 +34,16 @@ def dial(
         settings.sort(key=lambda setting: -setting.max_error)
         if not settings:
             raise ValueError("it has no setting")
+        default = next((row for row in settings if row.max_error <= DEFAULT_MAX_ERROR), None)
+        rows = [_row(row, is_default=row is default) for row in settings]
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle {opened.name!r} holds no dial that can be shown ({error}). "
             "Export it again from its run."
         ) from error
-    default = next((row for row in settings if row.max_error <= DEFAULT_MAX_ERROR), None)
     print(f"{opened.name}\n")
     print(f"{'error wanted':<18}{'threshold':>10}{'answered':>10}{'rests on':>16}")
-    for row in settings:
-        print(_row(row, is_default=row is default))
+    print("\n".join(rows))
     print(f"\n{_GUARANTEE}")
     if fitted_on := calibration.get("fitted_on"):
         print(f"The calibration digits: {fitted_on}")

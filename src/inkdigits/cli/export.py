@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from inkdigits.bundle import Bundle
-from inkdigits.cli.common import DataDir, extra
+from inkdigits.cli.common import DataDir, check_folder, extra
 from inkdigits.errors import ExportError
 from inkdigits.models import PARTS
 
@@ -83,6 +83,11 @@ def export(
             raise typer.BadParameter(f"{run} keeps its name; --name is for a run.")
         _add_parts(Bundle.open(run), sources, out)
         return
+    if run.is_file():
+        raise typer.BadParameter(f"{run} is a file; one is taken with --lines or --strokes only.")
+    if out.is_dir() and to is not Target.SAVED_MODEL:
+        raise typer.BadParameter(f"--out {out} is a folder, but a file is to be written.")
+    check_folder(out.parent, "--out")
     with extra("train", "Exporting"):
         from inkdigits.training.examples import validation_images
         from inkdigits.training.finish import describe
@@ -101,9 +106,9 @@ def export(
             labels=labels,
             facts={"name": name or run.resolve().name, **facts},
         )
-        print(f"{out}: {parity}")
         if sources:
             _add_parts(Bundle.open(written), sources, out)
+        print(f"{out}: {parity}")
 
 
 def _source(kind: "Part", path: Path) -> "Bundle | Run":

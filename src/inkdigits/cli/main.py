@@ -16,7 +16,7 @@ app = typer.Typer(
     name="inkdigits",
     help="Read handwritten digits, and say so when not sure.",
     epilog="Exit codes: 0, every input was processed, whatever its status; "
-    "1, some input could not be processed; 2, wrong usage.",
+    "1, some input could not be processed; 2, wrong usage; 130, a training was interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -55,6 +55,10 @@ def _options(
 
 def main() -> None:
     """Run the command line; every error of ours becomes one line and an exit code."""
+    _check_streams()
+    if "" in sys.argv[1:]:  # would pass for the folder that one is in
+        say(InkdigitsError("One of the arguments is empty. Is a variable of the shell not set?"))
+        sys.exit(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may be no text, or more than the terminal's encoding can say.
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
@@ -72,6 +76,17 @@ def main() -> None:
         if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
             say(InkdigitsError(f"{error}. Is the disk full, or a folder not yours?"))
         sys.exit(1)
+
+
+def _check_streams() -> None:
+    """Streams that were closed before Python began are None: read nothing, and tell nobody."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes this one, the lowest that is free
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.BytesIO())
+    sys.stderr = sys.stderr or io.StringIO()
 
 
 def _give_up_output() -> None:

@@ -13,7 +13,7 @@ import typer
 
 from inkdigits.cli.common import check_folder, say
 from inkdigits.decide import DEFAULT_MAX_ERROR
-from inkdigits.errors import InputError
+from inkdigits.errors import InkdigitsError, InputError
 from inkdigits.reading import CSV_COLUMNS, Alternative, Digit, Page, Status
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def read(
     from inkdigits.reader import Reader
 
     reader = Reader(bundle, max_error=max_error)
-    failed: list[InputError] = []
+    failed: list[InkdigitsError] = []
     documents: list[dict[str, Any]] = []
     show_names: set[str] = set()
     if show is not None:
@@ -107,7 +107,12 @@ def read(
             print(f"{page.source}: {_remark(page)}", file=sys.stderr)
         if show is not None:
             stem = path.stem if path != _STDIN else "stdin"
-            _save(look, show, _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names))
+            stem = _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names)
+            try:
+                _save(look, show, stem)
+            except InkdigitsError as error:  # of this one; the others are still read
+                say(error)
+                failed.append(error)
     if format is Format.JSON and (documents or not failed):
         print(json.dumps(documents[0] if is_one else documents, indent=2, ensure_ascii=False))
     if failed:

@@ -1,6 +1,7 @@
 """`inkdigits serve`: the page and the service."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,12 @@ def serve(
     """
     from inkdigits.service.settings import TOKEN_VARIABLE, LimitsConfig, Settings
 
+    for origin in cors_origins or ():
+        if not re.fullmatch(r"\*|https?://[^/\s]+/?", origin):
+            raise typer.BadParameter(
+                f"--cors-origin is {origin!r}, but must be an origin as browsers send it, such as "
+                "https://example.edu, or * for any."
+            )
     token = os.environ.get(TOKEN_VARIABLE, "")
     settings = Settings(
         bundle=None if bundle is None else str(bundle.resolve()),

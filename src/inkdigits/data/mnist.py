@@ -111,9 +111,18 @@ def data_places(data_dir: Path | None = None) -> list[Path]:
     Args:
         data_dir: goes before all others; it may be the folder of the files, or have them in a
             sub-folder ``mnist``, as all others may.
+
+    Raises:
+        MissingDataError: one is in a home that is not known.
     """
     named = [data_dir, os.environ.get(PLACE_VARIABLE)]
-    return [Path(place).expanduser() for place in named if place] + [cache_dir()]
+    try:
+        return [Path(place).expanduser() for place in named if place] + [cache_dir()]
+    except RuntimeError as error:
+        raise MissingDataError(
+            f"No place to look for data in: {error} Give the whole path in {PLACE_VARIABLE}, and "
+            "set HOME."
+        ) from error
 
 
 def load_mnist(split: Part, data_dir: Path | None = None, download: bool = False) -> LabelledImages:

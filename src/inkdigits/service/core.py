@@ -186,6 +186,18 @@ class Call(Request):
         """A header, or an empty text."""
         return str(self.fields.get(name, b""), "latin-1")
 
+    def check_parameters(self, *known: str) -> None:
+        """Refuse a query that asks for something else, such as ``max_eror``.
+
+        Raises:
+            RequestError: it does.
+        """
+        for name in self.query_params if self.scope["query_string"] else ():
+            if name not in known:
+                raise RequestError(
+                    f"There is no parameter {name!r} in the query. Known: {', '.join(known)}."
+                )
+
     def parameter(self, name: str, default: str, choices: tuple[str, ...] = ()) -> str:
         """One of the query.
 
@@ -260,11 +272,17 @@ class Call(Request):
         """Count what this request keeps in memory until it is answered.
 
         Raises:
+            RequestTooLargeError: this one alone holds more than all may.
             BusyError: all requests together hold too much.
         """
         self.held_bytes += num_bytes
         self.service.held_bytes += num_bytes
         most = self.service.limits.held_bytes
+        if self.held_bytes > most:
+            raise RequestTooLargeError(
+                f"The request takes {self.held_bytes:,} bytes or more, and the limit of all "
+                f"together is {most:,}. Send a smaller picture, or fewer."
+            )
         if self.service.held_bytes > most:
             raise BusyError(
                 f"All requests together hold {most:,} bytes, which is the limit. "

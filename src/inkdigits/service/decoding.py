@@ -29,6 +29,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _GREY_8_BIT = bytes((8, 0, 0, 0, 0))  # depth, colour, and the only methods that there are
 _NAMELESS = "picture"
+_OF_THE_QUERY = ("mode", "format", "max_error")
+_NO_ROWS = "A picture is no list of rows of numbers, all rows of one length."
 _HEADER_BYTES, _SMALL_BYTES = 33, 4096
 
 
@@ -203,13 +205,18 @@ def _plain_grey(content: bytes) -> Pixels | None:
 
 def _array(image: Any, max_pixels: int) -> Pixels:
     try:
-        with np.errstate(over="ignore"):  # infinity is refused by decode
-            array = np.array(image, np.float32)  # floats, so that 0 and 1 are black and white
-    except (TypeError, ValueError, OverflowError) as error:
+        given = np.array(image)
+    except ValueError as error:
+        raise BadArrayError(_NO_ROWS) from error
+    if given.dtype.kind not in "biuf" or given.ndim not in (2, 3):  # texts, or half a picture
+        raise BadArrayError(_NO_ROWS)
+    if given.size and given.max() > 255:
         raise BadArrayError(
-            "A picture is no list of rows of numbers, all rows of one length."
-        ) from error
-    return decode(array, max_pixels=max_pixels)
+            f"A picture's numbers go up to {given.max():g}. "
+            "Expected all within 0 to 1, or 0 to 255."
+        )
+    # As floats, so that 0 and 1 are black and white.
+    return decode(given.astype(np.float32), max_pixels=max_pixels)
 
 
 def _refuse_constant(name: str) -> None:
@@ -253,10 +260,12 @@ def _of_form(body: bytes, boundary: str, max_images: int) -> list[Upload]:
             "utf-8", "replace"
         )
         file_name = described.get_filename()
-        if file_name is not None or described.get_param("name", header="content-disposition") in (
-            "file",
-            "files",
-        ):
+        field = described.get_param("name", header="content-disposition")
+        if file_name is None and field in _OF_THE_QUERY:
+            raise RequestError(
+                f"The form has a field {field!r}, which belongs into the query: ?{field}=…"
+            )
+        if file_name is not None or field in ("file", "files"):
             shown = (file_name or _NAMELESS).encode("utf-8", "replace").decode()
             found.append(Upload(shown, bytes(content)))
             check_number(len(found), max_images)  # before the rest is taken apart

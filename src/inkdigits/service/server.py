@@ -11,9 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from inkdigits.bundle import Bundle
-from inkdigits.decide import Rule
 from inkdigits.errors import ConfigError
+from inkdigits.reader import Reader
 from inkdigits.service.metrics import LOGGING, MULTIPROCESS_VARIABLE
 from inkdigits.service.settings import SETTINGS_VARIABLE, Settings
 
@@ -93,10 +92,13 @@ def check(settings: Settings, *, host: str, port: int) -> None:
     """See to it before anything starts that it can.
 
     Raises:
-        BundleError: the bundle cannot be used.
+        BundleError: the bundle, or a graph of it, cannot be used.
         ConfigError: the bundle cannot promise ``max_error``, or nobody can listen there.
     """
-    Rule.of(Bundle.open(settings.bundle).manifest, settings.max_error)
+    bundle = Reader(settings.bundle, max_error=settings.max_error).bundle
+    _ = bundle.session
+    _ = bundle.lines_session if bundle.has_lines else None
+    _ = bundle.strokes_session if bundle.has_strokes else None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, port), family=family).close()

@@ -62,6 +62,11 @@ class LimitsConfig(ConfigSection):
         3.0, "seconds from 'not ready' to the end of listening, on SIGTERM", low=0, high=3600
     )
 
+    @property
+    def digits(self) -> int:
+        """Most single digits in one request: no more than may wait."""
+        return min(self.images, self.waiting_digits)
+
     @classmethod
     def of(cls, settings: Iterable[str]) -> "LimitsConfig":
         """Apply settings such as ``"images=64"`` over the defaults.

@@ -34,6 +34,7 @@ _AT_ONCE_BYTES = 16_384  # a body up to here is taken apart faster than a thread
 
 async def read(call: Call) -> Response:
     """Read a picture: one page, or the pages of a TIFF."""
+    call.check_parameters("mode", "format", "max_error")
     mode = call.parameter("mode", MODES[0], MODES)
     form = call.parameter("format", FORMATS[0], FORMATS)
     reader = call.reader
@@ -99,6 +100,7 @@ def as_csv(pages: Sequence[Page]) -> str:
 
 async def digits(call: Call) -> Response:
     """Read pictures of one digit each, together with those of other callers."""
+    call.check_parameters("max_error")
     reader = call.reader
     body = await call.content()
     started = time.perf_counter()
@@ -134,17 +136,17 @@ async def _pictures(call: Call, body: bytes) -> Sequence[Picture]:
     is_little = len(body) <= _AT_ONCE_BYTES
     if content_kind(content_type) == JSON:
         if is_little:
-            return arrays(body, limits.images, limits.pixels)
-        return await call.service.workers.run(arrays, body, limits.images, limits.pixels)
+            return arrays(body, limits.digits, limits.pixels)
+        return await call.service.workers.run(arrays, body, limits.digits, limits.pixels)
     if is_little:
-        found = uploads(body, content_type, limits.images)
+        found = uploads(body, content_type, limits.digits)
         if all(is_small_png(upload.content) for upload in found):
             return [upload.content for upload in found]
     return await call.service.workers.run(_decoded, body, content_type, limits)
 
 
 def _decoded(body: bytes, content_type: str, limits: LimitsConfig) -> list[Pixels]:
-    found = uploads(body, content_type, limits.images)
+    found = uploads(body, content_type, limits.digits)
 
     def decoded() -> Iterator[Pixels]:
         for number, upload in enumerate(found, 1):

@@ -208,9 +208,9 @@ def _ink(tensor: Mapping[str, Any], tail: bytes, limits: LimitsConfig) -> NDArra
     )
     if not is_shape or shape is None or len(shape) != 3:
         raise RequestError(f"shape is {shape!r}, but must be three whole numbers from 1: n, H, W.")
-    if shape[0] > limits.images:
+    if shape[0] > limits.digits:
         raise RequestTooLargeError(
-            f"The tensor holds {shape[0]} images, more than the limit of {limits.images}. "
+            f"The tensor holds {shape[0]} images, more than the limit of {limits.digits}. "
             "Send several requests."
         )
     if math.prod(shape) > limits.pixels:

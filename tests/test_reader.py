@@ -371,6 +371,14 @@ class TestPage:
         assert len(line.digits) == 4
         assert Status.OK not in {digit.status for digit in line.digits}
 
+    def test_slivers_of_a_table_beside_clean_paper_are_no_digits(self, reader):
+        page, _ = written("5075", height_px=80)
+        height, width = page.shape
+        page = np.hstack([page, np.full((height, 2 * width), 255, np.uint8)])
+        turn = cv2.getRotationMatrix2D((1.5 * width, height / 2), 3, 1)
+        turned = cv2.warpAffine(page, turn, page.shape[::-1], borderValue=70)
+        assert reader.read(turned).text == "5075"
+
     def test_the_rim_of_a_window_stays_at_the_border(self, reader):
         page, _ = written("56", height_px=150)
         drawn = cv2.dilate(255 - page, np.ones((15, 15), np.uint8))

@@ -105,6 +105,25 @@ class TestFindStrokes:
         assert seen_px[0] < ink.size / 10
         assert ((found > 0.5) == (ink > 0.5)).mean() > 0.98
 
+    def test_out_of_focus_it_is_seen_from_afar_and_comes_back_where_it_was(
+        self, write: Write
+    ) -> None:
+        ink = write(["3"], height_px=100, pen_px=8)
+        shapes = []
+
+        def network(seen: np.ndarray) -> np.ndarray:
+            shapes.append(seen.shape)
+            return whatever_is_dark(seen)
+
+        for sigma_px in (1, 4):
+            soft = cv2.GaussianBlur(ink, (0, 0), sigma_px)
+            soft /= soft.max()
+            found = found_by(soft, soft, network)
+            assert ((found > 0.5) == (soft > 0.5)).mean() > 0.97
+        sharp, soft = (max(shape) for shape in shapes)
+        assert sharp == -(-max(ink.shape) // STEP_PX) * STEP_PX
+        assert soft < 0.8 * sharp
+
     @pytest.mark.parametrize(("pen_px", "sides"), [(8, (1248, 1248)), (2, (2016, 2016))])
     def test_a_large_page_is_seen_smaller_unless_its_strokes_are_fine(
         self, write: Write, pen_px: int, sides: tuple[int, int]
@@ -206,12 +225,37 @@ class TestFindStrokes:
         ink[40:90, 200:205] = 0.9  # a 1, of which it sees little
         truth = ink.copy()
         truth[50:, 200:205] = 0
-        ink[40:90, 250:255] = 1  # a wall, of which it is hardly sure
+        ink[40:90, 250:255] = 1  # a pale 1, of which it has a hint
+        ink[40:90, 300:305] = 1  # a wall, of which it is hardly sure
+        ink[60:90, 350:355] = 1  # a tick, which is lower than digits
         said = _logits(truth, (160, 480))
-        said[40:90, 250:255] = -1.7  # 0.15
+        said[40:90, 250:255] = -2.2  # 0.1
+        said[40:90, 300:305] = -3.5  # 0.03
+        said[60:90, 350:355] = -1.7  # 0.15
         found = found_by(ink, ink, lambda seen: said)
         assert (found[40:90, 200:205] >= 0.9).all()
-        assert not found[:, 240:].any()
+        assert (found[40:90, 250:255] == 1).all()
+        assert not found[:, 290:].any()
+
+    @pytest.mark.parametrize(("logit", "is_kept"), [(-0.8, False), (3.0, True)])
+    def test_a_ruling_between_strokes_is_none_unless_it_is_surely_written(
+        self, write: Write, logit: float, is_kept: bool
+    ) -> None:
+        ink = np.zeros((160, 640), np.float32)
+        digit = trimmed(write(["1"], height_px=50, pen_px=4))
+        places = [60 + 100 * column for column in range(6)]
+        for x in places:
+            ink[40 : 40 + digit.shape[0], x : x + digit.shape[1]] = digit
+        truth = ink.copy()
+        ink[64:66] = np.maximum(ink[64:66], 0.7)  # a ruling through all of them
+        said = _logits(truth, ink.shape)
+        beside = [np.s_[64:66, x - 6 : x - 1] for x in places]
+        for place in beside:
+            said[place] = logit
+        found = found_by(ink, ink, lambda seen: said)
+        assert all((found[place] > 0.2).all() == is_kept for place in beside)
+        assert all((found[place] > 0.2).any() == is_kept for place in beside)
+        assert (found[truth > 0.5] > 0.5).mean() > 0.98
 
     def test_what_is_too_faint_to_stand_out_is_there_if_it_was_written(self) -> None:
         truth, ink = np.zeros((200, 200), np.float32), np.zeros((200, 200), np.float32)

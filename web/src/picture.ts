@@ -33,7 +33,7 @@ const [MOST, MOST_OF_EACH] = [0.85, 0.75]; // of a clean picture; of what is lig
 const SURROUNDED = 0.9; // of its border
 const NEAR_PX = 3; // so near is at the border
 const SEEN = 40 / 255; // what differs from paper by so much is a stroke
-const RIM = 0.8; // of a side: what lies along so much of it is no digit
+const RIM = 0.8; // of the shorter side: what lies along a side for so much is no digit
 const NARROW_PX = 15; // of 300 or so: what is no wider is thin
 
 /** RGBA, as a canvas gives it. */
@@ -71,16 +71,28 @@ export function isCutOutClose(picture: Picture): boolean {
     return [data.subarray(0, near), data.subarray(-near)].map((side) => ({ side, width }));
   });
   const paper = median(sides.flatMap(({ side }) => Array.from(side)));
-  const contacts = sides.map(({ side, width }) => {
-    const reached = new Set<number>();
-    side.forEach((value, at) => {
-      if (Math.abs(value - paper) > SEEN) reached.add(at % width);
-    });
-    return reached.size / width;
-  });
-  const most = Math.max(...contacts);
-  if (most === 0 || most > RIM) return false; // nothing is there, or the rim of a window or a scan
+  const longest_px = Math.max(
+    ...sides.map(({ side, width }) => {
+      const isMet = new Array<boolean>(width).fill(false);
+      side.forEach((value, at) => {
+        if (Math.abs(value - paper) > SEEN) isMet[at % width] = true;
+      });
+      return longestRun(isMet);
+    }),
+  );
+  // Nothing is there, or the rim of a window or a scan, or a table.
+  if (longest_px === 0 || longest_px > RIM * Math.min(grey.width, grey.height)) return false;
   return groundOfClean(padded(limited(grey, PAPER_AREA_PX), NEAR_PX, paper)) !== null;
+}
+
+/** How many in a row are true, at most. */
+function longestRun(truths: readonly boolean[]): number {
+  let [run, longest] = [0, 0];
+  for (const is of truths) {
+    run = is ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
 }
 
 /** A few pixels of even ground: as Python's `digits_ink`. */

@@ -74,6 +74,7 @@ describe("a picture that is cut out close", () => {
     ["strokes reach the border", bars(8, 40, none), true],
     ["strokes end at the border's neighbour", bars(0, 38, none), true],
     ["no stroke reaches it", bars(8, 32, none), false],
+    ["a table's corner is seen", bars(8, 32, (x, y) => (y > 39 - x / 20 ? 180 : 0)), false],
     ["a line lies along a side", bars(8, 32, (_, y) => (y >= 38 ? 210 : 0)), false],
     ["a shadow lies on it", bars(8, 40, (x) => x), false],
   ])("%s", (_, picture, expected) => {

@@ -31,7 +31,7 @@ _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 THUMBNAIL_PX = 40  # of the longer side: so few pixels of paper have no shadow
 _MARGIN_PX, _NEAR_PX = 4, 3  # of paper that is put about a page; so near is at the border
 _SEEN = 40  # of 255: what differs from paper by so much is a stroke
-_RIM = 0.8  # of a side: what lies along so much of it is no digit
+_RIM = 0.8  # of the shorter side: what lies along a side for so much is no digit
 _POLARITY_AREA_PX = 300 * 300
 _PAPER_AREA_PX = 400 * 400
 _STROKES_AREA_PX = 800 * 800
@@ -105,10 +105,12 @@ def with_margin(page: Pixels) -> tuple[Pixels, int]:
     sides = [side for of in (pixels, along) for side in (of[:_NEAR_PX], of[-_NEAR_PX:])]
     border = np.concatenate([side.reshape(-1, pixels.shape[2]) for side in sides])
     paper = [round(median(of)) for of in border.T]
-    contacts = [
-        (np.abs(side - np.array(paper, np.int16)) > _SEEN).any(axis=(0, 2)).mean() for side in sides
-    ]
-    if not 0 < max(contacts) <= _RIM:  # nothing is there, or the rim of a window or a scan
+    longest_px = max(
+        _longest_run(np.abs(side - np.array(paper, np.int16)).max(axis=(0, 2)) > _SEEN)
+        for side in sides
+    )
+    # Nothing is there, or the rim of a window or a scan, or a table.
+    if not 0 < longest_px <= _RIM * min(page.shape[:2]):
         return page, 0
     framed = np.asarray(
         cv2.copyMakeBorder(page, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper),
@@ -117,6 +119,12 @@ def with_margin(page: Pixels) -> tuple[Pixels, int]:
     if ground_of_clean(_grey(_shrunk(framed, _STROKES_AREA_PX))) is None:
         return page, 0
     return framed, margin
+
+
+def _longest_run(truths: NDArray[np.bool_]) -> int:
+    """How many in a row are true, at most."""
+    changes = np.flatnonzero(np.diff(truths, prepend=False, append=False))
+    return int((changes[1::2] - changes[::2]).max(initial=0))
 
 
 def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, full_contrast
 from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
+from inkdigits.imaging.rules import without_rules
 
 PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the darkest strokes on it
 STEP_PX = 32  # sides are multiples of that: the network halves a page five times
@@ -22,9 +23,13 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
 _LARGE_AREA_PX, _FINE_PX = 1_500_000, 4.0  # a page is seen no larger, unless strokes are finer
+_SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as sharp as the other
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
+_POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure
+_LOWEST, _HIGHEST = 0.75, 1.4  # are as high, in heights of a typical one
+_SURE = 0.5  # what a rule of ours takes for a printed line is none, unless it is so sure
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
@@ -54,19 +59,22 @@ def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
 def fitting(seen: Ink, ink: Ink) -> Ink:
     """A page from as far away as the network likes: smaller, where its strokes are wide.
 
-    A large page is seen smaller, too, because it takes its time; a small page of thin strokes is
-    seen larger.
+    So is a page out of focus, which is the sharper for it, and a large page, because it takes its
+    time; a small page of thin strokes is seen larger.
 
     Args:
         seen: (h, w) float32, as ``normalised`` gives it.
         ink: (h, w) float32 in [0, 1], what stands out.
     """
-    wide_px = stroke_px(_without_frames(ink))
+    strokes = _without_frames(ink)
+    wide_px, soft_px = stroke_px(strokes), _edge_px(strokes)
     height, width = seen.shape
     if wide_px > _THICK_PX:
         zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
     elif height * width > _LARGE_AREA_PX and wide_px > _FINE_PX:
         zoom = max(math.sqrt(_LARGE_AREA_PX / (height * width)), _FINE_PX / wide_px)
+    elif soft_px > _SOFT_PX and wide_px > _FINE_PX:
+        zoom = max(_SHARP_PX / soft_px, _FINE_PX / wide_px)
     elif max(height, width) <= _SMALL_PX and wide_px <= _THIN_PX and not _is_broad(ink):
         zoom = _NEARER
     else:
@@ -78,9 +86,9 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
 def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
     """Leave only what was written.
 
-    A mark no larger than a digit is kept as it is where the network found a stroke in it, and
-    else left out whole. What is larger, such as a table with all that touches it, is kept where
-    there is a stroke.
+    A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
+    it is as high as others, a hint of one, and else left out whole. What is larger, such as a
+    table with all that touches it, is kept where there is a stroke, but for printed lines.
 
     Args:
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
@@ -93,17 +101,25 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
         network is sure of it.
     """
-    found = _found(normalised(missing, is_outside), ink, network)
+    likely = _likely(normalised(missing, is_outside), ink, network)
+    found = np.where(likely < _LIKELY, np.float32(0), likely)
+    is_rule = (ink - without_rules(ink) > _FAINT) & (found < _SURE)
+    found[is_rule] = 0
     _, sure, _ = find_marks(found)
-    most_px = _LARGE * typical_height_px(sure) if len(sure.label) else np.inf
+    typical_px = typical_height_px(sure) if len(sure.label) else np.inf
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _FAINT).astype(np.uint8))
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     is_stroke = found > 0
     near = _widened(is_stroke)
+    heights = stats[:, cv2.CC_STAT_HEIGHT] / typical_px
+    is_alike = (heights > _LOWEST) & (heights < _HIGHEST)
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
+    is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
     is_written |= len(sides) > _CROWD
-    is_kept = (labels > 0) & np.where((sides > most_px)[labels], near, is_written[labels])
+    is_large = sides > _LARGE * typical_px
+    is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
+    is_kept &= ~is_rule
     return np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
 
 
@@ -111,8 +127,8 @@ def _widened(truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(truths.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
-    """How surely each pixel was written, (h, w)."""
+def _likely(seen: Ink | None, ink: Ink, network: Network) -> Ink:
+    """How probably each pixel was written, (h, w)."""
     if seen is None:
         return np.zeros(ink.shape, np.float32)
     height, width = seen.shape
@@ -120,10 +136,8 @@ def _found(seen: Ink | None, ink: Ink, network: Network) -> Ink:
     rows, columns = seen.shape
     padding = (0, -rows % STEP_PX, 0, -columns % STEP_PX)
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)
-    found = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
-    if found.shape != ink.shape:
-        found = _resized(found, (width, height))
-    return np.where(found < _LIKELY, np.float32(0), found)
+    likely = sigmoid(network(np.asarray(padded, np.float32))[:rows, :columns])
+    return likely if likely.shape == ink.shape else _resized(likely, (width, height))
 
 
 def _without_frames(ink: Ink) -> Ink:
@@ -136,6 +150,15 @@ def _without_frames(ink: Ink) -> Ink:
     if not is_frame.any() or is_frame[1:].all():
         return ink
     return np.where(is_frame[labels], np.float32(0), ink)
+
+
+def _edge_px(ink: Ink) -> float:
+    """How wide the soft edge of a stroke is: what is neither ink nor paper, by the outline."""
+    strokes = (ink > _STRONG).astype(np.uint8)
+    inner = cv2.erode(strokes, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    outline = cv2.countNonZero(strokes) - cv2.countNonZero(inner)
+    between = np.count_nonzero((ink > _STRONG / 2) & (ink < 1 - _STRONG / 2))
+    return between / max(outline, 1)
 
 
 def _is_broad(ink: Ink) -> bool:

@@ -368,7 +368,8 @@ class TestPage:
         noise = np.random.default_rng(0).normal(0, 3, (cut, page.shape[1]))
         photograph = np.clip((page[:cut] * 0.6 + 70) * light + noise, 0, 255).astype(np.uint8)
         [line] = reader.read(photograph).lines
-        assert len(line.digits) == 4
+        for box in boxes[0]:  # none vanishes, even if half a 6 is anything
+            assert any(box.x < digit.box.right and digit.box.x < box.right for digit in line.digits)
         assert Status.OK not in {digit.status for digit in line.digits}
 
     def test_slivers_of_a_table_beside_clean_paper_are_no_digits(self, reader):

@@ -95,6 +95,13 @@ def test_what_only_the_line_reader_sees_is_doubted():
     assert [mark.is_doubted for mark in found] == [True, True, False]
 
 
+def test_what_rivals_of_other_lengths_hold_is_doubt_about_the_cut_and_no_missing_digit():
+    found, _, _ = read(seen_as((2, 0.6), (6, 0.6), (7, 0.999)), 3 + 1, nats=8.0)
+    assert values(found) == [3, 7]
+    assert found[0].probabilities.sum() == pytest.approx(1, abs=1e-3)
+    assert found[0].certainty < 0.8  # two digits are the other way to read it
+
+
 def test_clear_digits_that_the_line_reader_does_not_see_stay_and_are_doubted():
     found, marks, _ = read(seen_as((2, 0.999), (6, 0.999), (7, 0.999)), 9 + 1)
     assert values(found) == values(marks) == [2, 6, 7]

@@ -217,7 +217,8 @@ def _placed(
             if len(other) == len(string):
                 of[other[index] - 1] += share
         place, glyph = _box(box, strip, left, right), _glyph(strip.ink, middle[index])
-        marks.append(Mark(place, of, 1.0, glyph, is_doubted=True))
+        total = of.sum()  # the rest is of strings of other lengths
+        marks.append(Mark(place, of / total, float(total), glyph, is_doubted=True))
     return marks
 
 

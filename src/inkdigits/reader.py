@@ -17,7 +17,7 @@ from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge,
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
-from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, page_ink, with_margin
+from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, grey, page_ink, with_margin
 from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import find_strokes
@@ -333,7 +333,9 @@ def _many(images: Any) -> Iterable[Source]:
         if images.ndim and not len(images):
             return ()
         came = f"An array of shape {images.shape}"
-    elif isinstance(images, Iterable) and not isinstance(images, str | bytes | bytearray):
+    elif isinstance(images, Iterable) and not isinstance(
+        images, str | bytes | bytearray | memoryview
+    ):
         return images
     raise BadArrayError(
         f"{came} came, but read_digits takes many pictures: an array (n, H, W) or "
@@ -360,7 +362,8 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(n, H, W) or (n, H, W, 3) → (n, H, W)."""
     if pixels.ndim == 3:
         return pixels
-    return np.asarray(np.round(pixels @ np.array([0.299, 0.587, 0.114])), np.uint8)
+    n, height, width, _ = pixels.shape
+    return grey(pixels.reshape(n * height, width, 3)).reshape(n, height, width)
 
 
 def _ink_box(ink: NDArray[np.float32]) -> Box:

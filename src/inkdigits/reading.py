@@ -67,7 +67,7 @@ class Digit:
         status: what may be done with it.
         box: where it stands, in pixels of the page as given.
         probabilities: of every class, calibrated, in the order of ``classes``; what they lack
-            to 1 is the probability that this is no digit.
+            to 1 is the probability that this is no digit, or not one digit as it was cut out.
         classes: the names of the classes.
     """
 

@@ -182,6 +182,16 @@ def test_any_pillow_image(mode: str) -> None:
     np.testing.assert_array_equal(read if read.ndim == 3 else np.dstack([read] * 3), expected)
 
 
+def test_a_pillow_image_that_is_damaged_is_refused_as_its_file_is() -> None:
+    data = encoded(Image.fromarray(rgb()), "PNG")
+    lazy = Image.open(io.BytesIO(data[: len(data) // 2]))
+    with pytest.raises(UnreadableImageError, match="truncated or damaged"):
+        decode(lazy)
+    lazy.close()
+    with pytest.raises(UnreadableImageError):
+        decode(lazy)
+
+
 def test_deep_pillow_images() -> None:
     deep = (np.arange(187) * 350).reshape(11, 17)
     expected = np.rint(deep / 257)
@@ -205,6 +215,7 @@ def test_deep_pillow_images() -> None:
         (grey() > 99, np.where(grey() > 99, 255, 0)),
         (np.asfortranarray(rgb()), rgb()),
         (grey()[::-2, ::3], grey()[::-2, ::3]),
+        ((grey() / 255 * 1.0001).astype(np.float32), grey()),  # rounding
     ],
 )
 def test_arrays(array: np.ndarray, expected: np.ndarray) -> None:
@@ -232,6 +243,7 @@ def test_arrays(array: np.ndarray, expected: np.ndarray) -> None:
         np.full((5, 5), -0.5),
         np.full((5, 5), 70_000),
         np.full((5, 5), 256.0),
+        np.linspace(0, 1.02, 25).reshape(5, 5),  # not clipped: else black
         np.full((5, 5), "7"),
         np.full((5, 5), None),
         np.zeros((5, 5), complex),

@@ -140,5 +140,12 @@ def test_a_save_that_fails_leaves_the_old_file(
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    picture = np.zeros((5, 5), np.uint8)
     with pytest.raises(InkdigitsError, match="Choose a folder"):
-        save_png(tmp_path / "none" / "page.png", np.zeros((5, 5), np.uint8))
+        save_png(tmp_path / "none" / "page.png", picture)
+
+
+def test_a_picture_that_is_too_wide_for_png(tmp_path: Path) -> None:
+    with pytest.raises(InkdigitsError, match="1,100,000 × 3 pixels"):
+        save_png(tmp_path / "page.png", np.zeros((3, 1_100_000), np.uint8))
+    assert not list(tmp_path.iterdir())

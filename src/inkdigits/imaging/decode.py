@@ -40,6 +40,7 @@ _OTHERS = {
     b"ftypavif": "It is AVIF: save it as PNG first",
 }
 _OTHER_SUFFIXES = frozenset({".pdf", ".heic", ".heif", ".avif"})
+_WHITE = 1.001  # of floats up to 1, but for rounding
 _MOST_ALIKE = 16  # of 255: what differs by less cannot be seen on its paper
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
@@ -80,7 +81,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         return _from_path(Path(source), max_pixels)
     pillow = sys.modules.get("PIL.Image")  # who gives a Pillow image has imported it
     if pillow is not None and isinstance(source, pillow.Image):
-        return _from_pillow(source, _NAMELESS, max_pixels)
+        with _refusals(_NAMELESS, max_pixels):  # it may be loaded only now
+            return _from_pillow(source, _NAMELESS, max_pixels)
     raise BadArrayError(
         f"What came is of type {type(source).__name__}, which is no picture. "
         "Give a path, bytes, a NumPy array or a Pillow image."
@@ -151,7 +153,7 @@ def left_out(path: str | Path) -> list[Path]:
     path = Path(path)
     if not path.is_dir():  # a file, or standard input
         return []
-    return sorted(file for file in path.iterdir() if file.suffix.lower() in _OTHER_SUFFIXES)
+    return sorted(file for file in _listed(path) if file.suffix.lower() in _OTHER_SUFFIXES)
 
 
 def image_files(path: str | Path) -> list[Path]:
@@ -171,20 +173,24 @@ def image_files(path: str | Path) -> list[Path]:
         raise MissingInputError(f"There is no {path}. Check the name and the folder.")
     if not path.is_dir():
         return [path]
-    try:
-        found = sorted(
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in IMAGE_SUFFIXES
-            and not file.name.startswith(".")
-            and file.is_file()
-        )
-    except OSError as error:
-        raise MissingInputError(f"The folder {path} cannot be listed: {error}.") from error
+    found = sorted(
+        file
+        for file in _listed(path)
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and not file.name.startswith(".")
+        and file.is_file()
+    )
     if not found:
         known = " ".join(sorted(IMAGE_SUFFIXES))
         raise MissingInputError(f"The folder {path} holds no image. Looked for: {known}.")
     return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise MissingInputError(f"The folder {folder} cannot be listed: {error}.") from error
 
 
 def _without_pipe(source: Source) -> Source:
@@ -381,8 +387,12 @@ def _scaled(array: NDArray[Any]) -> Pixels:
             f"The array holds {low:g} to {high:g}. "
             "Expected 0 to 255, 0 to 1 as floats, or 0 to 65,535 as whole numbers."
         )
+    if is_float and _WHITE < high < 2:
+        raise BadArrayError(
+            f"The array holds {low:g} to {high:g}. Expected 0 to 1, or 0 to 255: clip it to 0 to 1."
+        )
     if is_float:
-        factor = 255.0 if high <= 1 else 1.0
+        factor = 255.0 if high <= _WHITE else 1.0
         light = array.astype(np.float32) * np.float32(factor)
         return np.asarray(np.rint(light), np.uint8)
     if high <= 255:

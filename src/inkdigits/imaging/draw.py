@@ -124,7 +124,12 @@ def save_png(path: str | Path, picture: Pixels) -> None:
     """
     path = Path(path)
     bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, png = cv2.imencode(".png", bgr)
+    is_encoded, png = cv2.imencode(".png", bgr)
+    if not is_encoded:
+        raise InkdigitsError(
+            f"{path} cannot be written: PNG holds no picture of {picture.shape[1]:,} × "
+            f"{picture.shape[0]:,} pixels. Scale it down."
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(png.tobytes())

@@ -67,7 +67,7 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = dark_on_light(page, _shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
-    ground = without_strokes(_grey(_shrunk(dark, _PAPER_AREA_PX)))
+    ground = without_strokes(grey(_shrunk(dark, _PAPER_AREA_PX)))
     ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
     for panel in panels(ground):
         whole = _scaled(panel, ink.shape)
@@ -116,7 +116,7 @@ def with_margin(page: Pixels) -> tuple[Pixels, int]:
         cv2.copyMakeBorder(page, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper),
         np.uint8,
     )
-    if ground_of_clean(_grey(_shrunk(framed, _STROKES_AREA_PX))) is None:
+    if ground_of_clean(grey(_shrunk(framed, _STROKES_AREA_PX))) is None:
         return page, 0
     return framed, margin
 
@@ -132,7 +132,7 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -
     height, width = dark.shape[:2]
     small = _shrunk(dark, _STROKES_AREA_PX)
     widest_px = min(height, width) // 2
-    if not ground_of_clean(_grey(small)):  # what is broader may be a shadow
+    if not ground_of_clean(grey(small)):  # what is broader may be a shadow
         widest_px = round(min(max(height, width) / 8, widest_px))
     scale = width / small.shape[1]
     limit_px = round(widest_px / scale)
@@ -200,12 +200,12 @@ def digit_ink(picture: Pixels) -> Ink:
         (h, w) float32 in [0, 1]; a picture of more than 512 × 512 pixels comes out smaller.
     """
     picture = _shrunk(picture, _DIGIT_AREA_PX)
-    grey = _grey(picture)
-    if max(grey.shape) <= THUMBNAIL_PX:
-        alone: Ink = digits_ink(grey[None])[0]
+    light = grey(picture)
+    if max(light.shape) <= THUMBNAIL_PX:
+        alone: Ink = digits_ink(light[None])[0]
         return alone
     dark = dark_on_light(picture, picture, by_border)
-    height, width = grey.shape  # one digit may fill its picture
+    height, width = light.shape  # one digit may fill its picture
     return _dark_ink(dark, round(min(max(height, width) * 0.6, min(height, width) * 1.5)))
 
 
@@ -262,7 +262,8 @@ def _shrunk(picture: Pixels, area_px: int) -> Pixels:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _grey(picture: Pixels) -> Pixels:
+def grey(picture: Pixels) -> Pixels:
+    """How light each pixel is: (H, W) or (H, W, 3) uint8 → (H, W) uint8."""
     if picture.ndim == 2:
         return picture
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -296,7 +297,7 @@ def _absorbed(picture: Pixels, paper: Pixels) -> Ink:
 
     One channel is noisier than all together, so it counts by what it lacks beyond its noise.
     """
-    share = _missing(_grey(picture), _grey(paper))
+    share = _missing(grey(picture), grey(paper))
     if picture.ndim == 2:
         return share
     most = np.zeros(share.shape, np.float32)

@@ -200,10 +200,11 @@ function placed(
       probabilities[of] = probabilities[of]! + shares[number]!;
     });
     const ink = squareOf(strip.ink, middle[index]!);
+    const total = probabilities.reduce((sum, share) => sum + share, 0); // the rest is of other lengths
     return {
       box: boxOf(box, strip, edges[index]!, edges[index + 1]!),
-      probabilities,
-      certainty: 1,
+      probabilities: probabilities.map((share) => share / total),
+      certainty: total,
       glyph: shrink(ink, GLYPH_PX, GLYPH_PX).data,
       ink,
       isDoubted: true,

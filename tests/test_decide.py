@@ -296,6 +296,18 @@ class TestCompany:
         another = self.line(OK)
         assert self.read([bars, another]) == [bars, another]
 
+    def test_nor_are_rings_alone_sure_zeros(self):
+        def zero(width: int, status: Status) -> list[Digit]:
+            return [Digit("0", 0.99, status, Box(40, 0, width, 40))]
+
+        bar = self.line(OK, value="1")
+        for ring in (38, 42):
+            assert self.read([zero(ring, OK)]) == [zero(ring, REVIEW)]
+            assert self.read([zero(ring, OK), bar])[0] == zero(ring, REVIEW)
+            assert self.read([zero(ring, OK)], are_digits=True) == [zero(ring, OK)]
+            assert self.read([zero(ring, OK), self.line(OK)])[0] == zero(ring, OK)
+        assert self.read([zero(28, OK), bar]) == [zero(28, OK), bar]  # an oval is written
+
     @pytest.mark.parametrize(
         ("top", "bottom", "expected"),
         [(-4, 24, REVIEW), (-4, 20, OK), (0, 24, OK), (1, 19, OK)],

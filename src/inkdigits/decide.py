@@ -18,6 +18,7 @@ _MIN_PAIR = 0.5
 # What is so probably a letter is none either: to lose a digit costs more than to review a letter.
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
 _NUMBER = 3  # ... of so many or more, all of them sure
+_ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 # ... and so may be two 1s that lean, where they make a date of a word.
@@ -180,9 +181,10 @@ def in_company(
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
     line of three digits or more, all of them sure. So is a 1 that may be the slash of a date: it
     reaches beyond its neighbours, or it leans and makes a date of what stands beside it. A 1
-    is only a bar, as fences, rulings and bricks are; so where nothing but 1s is sure on a page,
-    they are for review as well. On a crowded page, no line is a number for being sure, and nothing
-    is for review: there, what is not ok is no digit.
+    is only a bar, as fences, rulings and bricks are, and a round 0 only a ring, as bullets, cells
+    and wheels are; so where nothing else is sure on a page, they are for review as well. On a
+    crowded page, no line is a number for being sure, and nothing is for review: there, what is
+    not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -199,9 +201,9 @@ def in_company(
     ]
     if not are_digits:
         seen = [_without_dates(_without_slashes(line)) for line in seen]
-    sure = {digit.value for line in seen for digit in line if digit.status is Status.OK}
+    sure = [digit for line in seen for digit in line if digit.status is Status.OK]
     worse: dict[Status, Status] = {}
-    if not are_digits and sure <= {"1"}:
+    if not are_digits and all(_is_bar_or_ring(digit) for digit in sure):
         worse = {Status.OK: Status.REVIEW}
     if is_crowded:
         worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
@@ -209,6 +211,11 @@ def in_company(
         [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
         for line in seen
     ]
+
+
+def _is_bar_or_ring(digit: Digit) -> bool:
+    narrower, wider = sorted((digit.box.width, digit.box.height))
+    return digit.value == "1" or (digit.value == "0" and narrower > _ROUND * wider)
 
 
 def _is_number(line: Sequence[Digit]) -> bool:

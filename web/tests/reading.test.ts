@@ -195,6 +195,14 @@ test("bars alone are no sure 1s, unless somebody says so", () => {
   expect(statuses([digit("ok")], [0], { areDigits: true })).toEqual(["ok"]);
 });
 
+test("nor are rings alone sure 0s, but ovals are", () => {
+  const zero = (width: number): Digit => ({ ...digit("ok", "0"), box: [0, 0, width, 40] });
+  expect(statuses([zero(38)], [0])).toEqual(["review"]);
+  expect(statuses([zero(38)], [0], { areDigits: true })).toEqual(["ok"]);
+  expect(statuses([zero(38), digit("ok", "4")], [0, 0])).toEqual(["ok", "ok"]);
+  expect(statuses([zero(28), digit("ok")], [0, 0])).toEqual(["ok", "ok"]);
+});
+
 test("a 1 that reaches beyond its neighbours, above and below, may be a slash", () => {
   const at = (x: number, value: string, top = 0, bottom = 20): Digit => ({
     ...digit("ok", value),

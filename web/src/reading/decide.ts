@@ -10,6 +10,7 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
+const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 // ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
 const LEANING = 0.3;
 const [DAYS, MONTHS] = [31, 12];
@@ -129,13 +130,18 @@ export function inCompany<T extends Digit>(
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
   const seen = areDigits ? judged : judged.map((line) => withoutDates(withoutSlashes(line)));
-  const areBars =
-    !areDigits && seen.flat().every((digit) => digit.status !== "ok" || digit.value === "1");
+  const areAnything =
+    !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
   const worse = (status: Status): Status => {
-    if (status === "ok" && areBars) return isCrowded ? "reject" : "review";
+    if (status === "ok" && areAnything) return isCrowded ? "reject" : "review";
     return status === "review" && isCrowded ? "reject" : status;
   };
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
+}
+
+function isBarOrRing({ value, box: [, , width, height] }: Digit): boolean {
+  const isRound = Math.min(width, height) > ROUND * Math.max(width, height);
+  return value === "1" || (value === "0" && isRound);
 }
 
 function isNumber(line: readonly Digit[]): boolean {

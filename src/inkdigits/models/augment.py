@@ -65,6 +65,20 @@ class _ByShare(_TrainingOnly):
         return {**super().get_config(), "share": self.share}
 
 
+class _OfSome(_ByShare):
+    """One that changes a share of the images, and leaves the others as they are."""
+
+    def change(self, images: Any) -> Any:
+        """(n, H, W) → (n, H, W)."""
+        changed = self.changed(images)
+        is_chosen = self.between((ops.shape(images)[0], 1, 1), 0.0, 1.0) < self.share
+        return ops.where(is_chosen, changed, images)
+
+    def changed(self, images: Any) -> Any:
+        """What each image would become: (n, H, W) → (n, H, W)."""
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable(package="inkdigits")
 class Warp(_TrainingOnly):
     """Rotate, shear, scale, stretch and bend each image, on a canvas half as large again.
@@ -148,7 +162,7 @@ class PenWidth(_TrainingOnly):
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class Gaps(_ByShare):
+class Gaps(_OfSome):
     """Break the strokes of some images, as a dry pen, a fax or a hard threshold does.
 
     Three cuts in any direction, each about a place with ink, a quarter of the ink's longer side
@@ -159,7 +173,7 @@ class Gaps(_ByShare):
         seed: of the random numbers.
     """
 
-    def change(self, images: Any) -> Any:
+    def changed(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
         num, height, width = ops.shape(images)
         shape = (num, 1, 1, _NUM_GAPS)
@@ -180,12 +194,11 @@ class Gaps(_ByShare):
             ops.abs(cos * y + sin * x) - half_width, ops.abs(cos * x - sin * y) - 0.12 * longer
         )
         kept = ops.prod(ops.clip(far + 0.5, 0.0, 1.0), axis=3)  # (n, H, W)
-        is_broken = self.between((num, 1, 1), 0.0, 1.0) < self.share
-        return ops.where(is_broken, images * kept, images)
+        return images * kept
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class Strays(_ByShare):
+class Strays(_OfSome):
     """Leave in some images what is not of the digit: half a ruled line, half a neighbour's bow.
 
     A line is level to 3 degrees, up to a twelfth of the ink's longer side wide, and goes through it
@@ -196,7 +209,7 @@ class Strays(_ByShare):
         seed: of the random numbers.
     """
 
-    def change(self, images: Any) -> Any:
+    def changed(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
         num, height, width = ops.shape(images)
         one = (num, 1, 1)
@@ -223,12 +236,11 @@ class Strays(_ByShare):
         bow = ops.clip(half_pen + 0.5 - ops.abs(distance - radius + half_pen), 0.0, 1.0)
         stray = ops.where(self.uniform(one, 1.0) < 0, line, bow) * ops.cast(is_seen, "float32")
         stray = stray * ops.max(images, axis=(1, 2), keepdims=True)
-        has_one = self.between(one, 0.0, 1.0) < self.share
-        return ops.where(has_one, ops.maximum(images, stray), images)
+        return ops.maximum(images, stray)
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
-class FewPixels(_ByShare):
+class FewPixels(_OfSome):
     """Show some images in few pixels, as small scans, screenshots and bitmaps have them.
 
     The longer side of the ink takes 8 to 20 pixels, or what it has where that is less; one image in
@@ -240,7 +252,7 @@ class FewPixels(_ByShare):
         seed: of the random numbers.
     """
 
-    def change(self, images: Any) -> Any:
+    def changed(self, images: Any) -> Any:
         """(n, H, W) → (n, H, W)."""
         num, height, width = ops.shape(images)
         one = (num, 1, 1)
@@ -257,8 +269,7 @@ class FewPixels(_ByShare):
         bitmap = ops.cast(small > level, "float32")
         small = ops.where(self.between(one, 0.0, 1.0) < 0.5, bitmap, small)
         large = ops.matmul(ops.matmul(rows[1], small), ops.transpose(columns[1], (0, 2, 1)))
-        large = ops.minimum(large, 1.0)  # shares of a pixel add up to 1 but for rounding
-        return ops.where(self.between(one, 0.0, 1.0) < self.share, large, images)
+        return ops.minimum(large, 1.0)  # shares of a pixel add up to 1 but for rounding
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")

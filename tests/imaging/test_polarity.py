@@ -54,6 +54,22 @@ def test_any_colour_shows_on_any_other(
     assert mean_difference(ink, truth) < 0.12
 
 
+def test_glare_is_no_ink_where_a_pen_is_hardly_seen_in_one_channel(write: Write) -> None:
+    """A red pen on a grey board is as light as the board in red, and so is no shade of glare."""
+    truth = write(["4071", "2358"], height_px=50, pen_px=6)
+    height, width = truth.shape
+    y, x = np.mgrid[:height, :width]
+    lamp = 110 * np.exp(-(((x - width / 3) / 60) ** 2) - ((y - height / 2) / 45) ** 2)
+    board = np.array([170.0, 172, 174]) * (1 - 0.2 * y[..., None] / height)
+    pen = np.array([168.0, 70, 60])
+    page = board * (1 - truth[..., None]) + pen * truth[..., None] + lamp[..., None]
+    noisy = page + np.random.default_rng(0).normal(0, 2, page.shape)
+    ink = page_ink(noisy.clip(0, 255).round().astype(np.uint8))
+    far = cv2.dilate(truth, np.ones((15, 15), np.uint8)) < 0.05
+    assert (ink[far] > 0.2).mean() < 0.01
+    assert mean_difference(ink, truth) < 0.2
+
+
 def test_polarity_does_not_depend_on_a_rim(write: Write) -> None:
     truth = write(["4071", "23"])
     for ground, pen, rim in ((230, 0.2, 0), (25, 8, 255)):

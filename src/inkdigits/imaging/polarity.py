@@ -19,7 +19,7 @@ _DOUBT_SHARE = 0.4  # of the most at any width: less is the corners and holes of
 _NOISE_MARGIN = 4.0  # standard deviations of noise
 _NARROW_PX = 15  # of 300 or so: what is no wider is thin
 _GREY_COUNTS = 3.0  # times as much as a channel
-_CLEAR = 0.05  # of the most in any channel; in others, strokes are hardly seen
+_CLEAR = 0.1  # of the most in any channel; in others, strokes are hardly seen
 
 
 def dark_on_light(

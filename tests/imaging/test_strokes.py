@@ -265,6 +265,32 @@ class TestFindStrokes:
         found = found_by(missing, ink, lambda seen: _logits(truth, seen.shape))
         assert (found[truth > 0] > 0.9).all()
 
+    @pytest.mark.parametrize(("paleness", "is_kept"), [(0.12, False), (0.18, False), (0.35, True)])
+    def test_what_shows_through_from_the_back_is_left_out(
+        self, write: Write, paleness: float, is_kept: bool
+    ) -> None:
+        """Whatever the network says of it; pencil beside a pen is darker than that."""
+        front, back = (write(["47"], height_px=40, pen_px=4) for _ in range(2))
+        pale = back[:, ::-1] * np.float32(paleness)
+        ink = np.vstack([front, pale])
+        found = found_by(ink, ink, lambda seen: np.where(seen > 0.05, 9.0, -9.0))
+        assert (found[: len(front)][front > 0.6] > 0.5).all()
+        assert (found[len(front) :].max() > 0.5) == is_kept
+        alone = found_by(pale, pale, lambda seen: np.where(seen > 0.05, 9.0, -9.0))
+        assert alone.max() > 0.5
+
+    def test_a_ring_round_digits_is_left_out_whatever_is_said(self, write: Write) -> None:
+        ink = write(["47"], height_px=40, pen_px=4)
+        ink = cv2.copyMakeBorder(ink, 20, 20, 40, 40, cv2.BORDER_CONSTANT, value=0)
+        height, width = ink.shape
+        ring = np.zeros_like(ink)
+        middle, half = (width // 2, height // 2), (width // 2 - 8, height // 2 - 24)
+        cv2.ellipse(ring, middle, half, 0, 0, 360, 1.0, 4, cv2.LINE_AA)
+        both = np.maximum(ink, ring)
+        found = found_by(both, both, whatever_is_dark)
+        assert (found[ink > 0.6] > 0.5).mean() > 0.95
+        assert (found[(ring > 0.3) & (ink < 0.05)] > 0.3).mean() < 0.02
+
     def test_where_it_finds_nothing_there_is_nothing(self, write: Write) -> None:
         ink = write(["4"], height_px=60, pen_px=5)
         assert not found_by(ink, ink, nothing).any()

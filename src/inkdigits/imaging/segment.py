@@ -33,6 +33,7 @@ from inkdigits.imaging.marks import (
     stroke_px,
     typical_height_px,
 )
+from inkdigits.imaging.rings import without_rings
 from inkdigits.imaging.rows import without_touching_rows
 from inkdigits.imaging.rules import without_rules
 
@@ -74,7 +75,7 @@ def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
     Returns:
         The lines from top to bottom, each of at least one digit, left to right.
     """
-    ink = without_rules(ink)
+    ink = without_rules(without_rings(ink))
     labels, marks, _ = _marks(ink, stroke_px(ink), is_one_line)
     digits, _ = _digits(marks, WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
@@ -99,7 +100,7 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     Returns:
         The lines, and a note if there was too much to look at.
     """
-    ink = without_rules(ink)
+    ink = without_rules(without_rings(ink))
     wide_px = stroke_px(ink)
     labels, marks, num_marks = _marks(ink, wide_px, is_one_line)
     digits, rest = _digits(marks, _WIDEST_WORD)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, full_contrast
 from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
+from inkdigits.imaging.rings import ring_mask
 from inkdigits.imaging.rules import without_rules
 
 PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the darkest strokes on it
@@ -30,6 +31,7 @@ _LIKELY = 0.2  # what is less sure than that is no stroke
 _POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure
 _LOWEST, _HIGHEST = 0.75, 1.4  # are as high, in heights of a typical one
 _SURE = 0.5  # what a rule of ours takes for a printed line is none, unless it is so sure
+_GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
@@ -101,9 +103,14 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
         network is sure of it.
     """
-    likely = _likely(normalised(missing, is_outside), ink, network)
+    seen = normalised(missing, is_outside)
+    if seen is None:
+        return np.zeros(ink.shape, np.float32)
+    likely = _likely(seen, ink, network)
     found = np.where(likely < _LIKELY, np.float32(0), likely)
-    is_rule = (ink - without_rules(ink) > _FAINT) & (found < _SURE)
+    is_ring = ring_mask(ink)
+    unringed = np.where(is_ring, np.float32(0), ink)
+    is_rule = is_ring | (unringed - without_rules(unringed) > _FAINT) & (found < _SURE)
     found[is_rule] = 0
     _, sure, _ = find_marks(found)
     typical_px = typical_height_px(sure) if len(sure.label) else np.inf
@@ -120,17 +127,29 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     is_kept &= ~is_rule
-    return np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
+    written = np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
+    return _without_ghosts(written, seen)
+
+
+def _without_ghosts(written: Ink, seen: Ink) -> Ink:
+    """Leave out what shows through from the back: far paler than most that was written."""
+    num, labels = cv2.connectedComponents((written > _FAINT).astype(np.uint8))
+    is_stroke = written > _STRONG
+    area = np.bincount(labels[is_stroke], minlength=num)
+    darkness = np.bincount(labels[is_stroke], seen[is_stroke], num) / np.maximum(area, 1)
+    order = np.argsort(darkness)
+    reached = np.cumsum(area[order])
+    darkest = darkness[order[np.searchsorted(reached, _MOST_INK * reached[-1])]]
+    is_ghost = (area > 0) & (darkness < _GHOST * darkest)
+    return np.where(is_ghost[labels], np.float32(0), written)
 
 
 def _widened(truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(truths.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _likely(seen: Ink | None, ink: Ink, network: Network) -> Ink:
+def _likely(seen: Ink, ink: Ink, network: Network) -> Ink:
     """How probably each pixel was written, (h, w)."""
-    if seen is None:
-        return np.zeros(ink.shape, np.float32)
     height, width = seen.shape
     seen = fitting(seen, ink)
     rows, columns = seen.shape

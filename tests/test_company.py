@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inkdigits.clusters import Mark
-from inkdigits.company import among_letters, in_parentheses
+from inkdigits.company import among_letters, as_slashes, in_parentheses
 from inkdigits.reading import Box
 
 CLASSES = "0123456789"
@@ -189,3 +189,45 @@ def test_what_is_broken_is_no_parenthesis():
     line[0].glyph[12] = 0
     assert in_parentheses(line, CLASSES) == [False] * 3
     assert in_parentheses([], CLASSES) == []
+
+
+def leaning(mark: Mark, lean: float) -> Mark:
+    """A bar of 20 rows that goes so far to the right, per row upwards."""
+    columns, rows = np.arange(28), np.arange(28)[:, None]
+    glyph = np.clip(1.5 - np.abs(columns - 14 + lean * (rows - 13.5)), 0, 1)
+    glyph[(rows[:, 0] < 4) | (rows[:, 0] >= 24)] = 0
+    return replace(mark, glyph=glyph.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "leans", "expected"),
+    [
+        ("7110", {1: 0.6}, {1}),  # 7/10
+        ("7110", {1: 0.3}, set()),  # nobody's slash is so upright
+        ("7110", {0: 0.5, 1: 0.6, 2: 0.6, 3: 0.5}, set()),  # all of it is slanted
+        ("3147528", {1: 0.55, 4: 0.6}, {1}),  # no 5, whatever it leans
+        ("1314", {0: 0.7}, set()),  # a slash stands between
+        ("413", {1: -0.6}, set()),
+        ("311", {1: 0.7}, set()),  # one digit tells nothing of a hand
+        ("x1x44", {1: 0.7}, set()),
+    ],
+)
+def test_a_1_that_leans_more_than_the_digits_around_may_be_a_slash(text, leans, expected):
+    line = [leaning(mark, leans.get(at, 0.1)) for at, mark in enumerate(line_of(text))]
+    (found,) = as_slashes([line], CLASSES)
+    assert {at for at, may in enumerate(found) if may} == expected
+    assert as_slashes([line[::-1]], CLASSES) == [found[::-1]]
+
+
+def test_no_slash_is_far_from_what_it_parts():
+    line = [leaning(mark, 0.1) for mark in line_of("47", "1", "28")]
+    line[2] = leaning(replace(line[2], box=Box(60, 0, 10, 8)), 0.7)
+    assert as_slashes([line], CLASSES) == [[False] * 5]
+    assert as_slashes([[], []], CLASSES) == [[], []]
+
+
+def test_the_digits_of_other_lines_tell_how_a_hand_slants():
+    lines = [[leaning(mark, 0.7) for mark in line_of("313")], line_of("474")]
+    slanted = [leaning(mark, 0.6) for mark in lines[1]]
+    assert as_slashes(lines, CLASSES)[0] == [False, True, False]
+    assert as_slashes([lines[0], slanted], CLASSES)[0] == [False] * 3

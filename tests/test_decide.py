@@ -309,6 +309,18 @@ class TestCompany:
         assert self.read([zero(28, OK), bar]) == [zero(28, OK), bar]  # an oval is written
 
     @pytest.mark.parametrize(
+        ("value", "height", "expected"),
+        [("0", 9, REVIEW), ("1", 9, REVIEW), ("0", 11, OK), ("1", 11, OK), ("7", 9, OK)],
+    )
+    def test_a_0_or_1_far_lower_than_others_may_be_a_sign(self, value, height, expected):
+        """As the rings of a %, a degree, or an apostrophe; on whatever line it stands."""
+        small = Digit(value, 0.99, OK, Box(40, 0, height - 2, height))
+        line = self.line(OK, OK)
+        for lines in ([[*line, small]], [line, [small]]):
+            assert self.read(lines)[-1][-1] == replace(small, status=expected)
+        assert self.read([line, [small]], are_digits=True) == [line, [small]]
+
+    @pytest.mark.parametrize(
         ("top", "bottom", "expected"),
         [(-4, 24, REVIEW), (-4, 20, OK), (0, 24, OK), (1, 19, OK)],
     )

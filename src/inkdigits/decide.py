@@ -1,6 +1,7 @@
 """From logits to a status: what may be trusted, what a person should look at, what is no digit."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ _MIN_PAIR = 0.5
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
 _NUMBER = 3  # ... of so many or more, all of them sure
 _ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
+_LOW = 0.5  # of the height of most: a 0 or a 1 may be a sign
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 # ... and so may be two 1s that lean, where they make a date of a word.
@@ -180,11 +182,11 @@ def in_company(
 
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
     line of three digits or more, all of them sure. So is a 1 that may be the slash of a date: it
-    reaches beyond its neighbours, or it leans and makes a date of what stands beside it. A 1
-    is only a bar, as fences, rulings and bricks are, and a round 0 only a ring, as bullets, cells
-    and wheels are; so where nothing else is sure on a page, they are for review as well. On a
-    crowded page, no line is a number for being sure, and nothing is for review: there, what is
-    not ok is no digit.
+    reaches beyond its neighbours, or it leans and makes a date of what stands beside it; and a 0 or
+    1 not half as high as most, for the rings of a % and ticks are so. A 1 is only a bar, as fences,
+    rulings and bricks are, and a round 0 only a ring, as bullets, cells and wheels are; so where
+    nothing else is sure on a page, they are for review as well. On a crowded page, no line is a
+    number for being sure, and nothing is for review: there, what is not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -201,6 +203,7 @@ def in_company(
     ]
     if not are_digits:
         seen = [_without_dates(_without_slashes(line)) for line in seen]
+        seen = _without_signs(seen)
     sure = [digit for line in seen for digit in line if digit.status is Status.OK]
     worse: dict[Status, Status] = {}
     if not are_digits and all(_is_bar_or_ring(digit) for digit in sure):
@@ -210,6 +213,21 @@ def in_company(
     return [
         [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
         for line in seen
+    ]
+
+
+def _without_signs(lines: list[list[Digit]]) -> list[list[Digit]]:
+    """Doubt 0s and 1s that are far lower than most of what is sure on the page."""
+    heights = [digit.box.height for line in lines for digit in line if digit.status is Status.OK]
+    least = _LOW * statistics.median(heights or [0])
+    return [
+        [
+            replace(digit, status=Status.REVIEW)
+            if digit.status is Status.OK and digit.value in "01" and digit.box.height < least
+            else digit
+            for digit in line
+        ]
+        for line in lines
     ]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
-from inkdigits.company import among_letters, in_parentheses
+from inkdigits.company import among_letters, as_slashes, in_parentheses
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
@@ -163,8 +163,10 @@ class Reader:
             mark.is_doubted or (not single and is_cut_off(mark.box, ink)) for mark in marks
         ]
         if not (single or line):
-            enclosing = [of for row in lines for of in in_parentheses(row, self.bundle.classes)]
-            is_doubted = [any(of) for of in zip(is_doubted, enclosing, strict=True)]
+            classes = self.bundle.classes
+            enclosing = [of for row in lines for of in in_parentheses(row, classes)]
+            parting = [of for row in as_slashes(lines, classes) for of in row]
+            is_doubted = [any(of) for of in zip(is_doubted, enclosing, parting, strict=True)]
         digits = iter(
             judge(
                 judged.reshape(len(marks), len(self.bundle.classes) + 1),

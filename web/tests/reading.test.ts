@@ -21,7 +21,7 @@ import {
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
-import { amongLetters, inParentheses } from "../src/reading/company.ts";
+import { amongLetters, asSlashes, inParentheses } from "../src/reading/company.ts";
 import { noneSharesOf } from "../src/reading/lattice.ts";
 import { findMarks, groups, isCutOff, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
@@ -238,6 +238,44 @@ test.each([
     expect(found).toEqual(expected);
   },
 );
+
+test.each([
+  ["7110", { 1: 0.6 }, [1]],
+  ["7110", { 1: 0.3 }, []],
+  ["7110", { 0: 0.5, 1: 0.6, 2: 0.6, 3: 0.5 }, []],
+  ["1314", { 0: 0.7 }, []],
+  ["413", { 1: -0.6 }, []],
+  ["311", { 1: 0.7 }, []],
+  ["x1x44", { 1: 0.7 }, []],
+] as [string, Record<number, number>, number[]][])(
+  "a 1 that leans more than the digits around may be a slash: %s %o",
+  (text, leans, expected) => {
+    const line = wordsOf(text).map((mark, index): Judged => {
+      const glyph = new Float32Array(784);
+      for (let row = 4; row < 24; row++) {
+        const middle = 14 - (leans[index] ?? 0.1) * (row - 13.5);
+        for (let x = 0; x < 28; x++)
+          glyph[row * 28 + x] = Math.min(Math.max(1.5 - Math.abs(x - middle), 0), 1);
+      }
+      return { ...mark, glyph };
+    });
+    const [found] = asSlashes([line], CLASSES);
+    expect(found!.flatMap((may, at) => (may ? [at] : []))).toEqual(expected);
+  },
+);
+
+test("a 0 or 1 far lower than others may be a sign", () => {
+  const small = (value: string, height: number): Digit => {
+    return { ...digit("ok", value), box: [40, 0, height - 2, height] };
+  };
+  const others = [digit("ok", "4"), digit("ok", "4")].map((of): Digit => {
+    return { ...of, box: [0, 0, 10, 20] };
+  });
+  const last = (value: string, height: number): Status =>
+    statuses([...others, small(value, height)], [0, 0, 0])[2]!;
+  expect([last("0", 9), last("1", 9)]).toEqual(["review", "review"]);
+  expect([last("0", 11), last("1", 11), last("7", 9)]).toEqual(["ok", "ok", "ok"]);
+});
 
 test.each([
   ["121412026", [2, 4]],

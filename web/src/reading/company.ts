@@ -22,6 +22,13 @@ const ROUNDS = 4;
 const BOW = 0.09; // of a parenthesis, in its heights
 const INK = 0.3; // of a glyph: what is fainter is the edge of a stroke
 
+// How far digits lean to the right, per pixel upwards, on average: 0, 1, 2 and so on.
+const LEANS = [0.22, 0.23, 0.14, 0.03, 0.05, 0.13, 0.03, 0.11, 0.18, -0.02];
+const SLANTED = 0.4; // of a slash
+const MORE = 0.27; // ... than the digits of the page do
+const NUM_OTHERS = 2; // digits that tell how a hand slants
+const NEAR = 1; // in a slash's heights
+
 /**
  * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
  * what looks like no digit may be several that touch: nobody has read it again.
@@ -126,6 +133,53 @@ export function inParentheses(line: readonly Mark[], classes: string): boolean[]
     }
   });
   return mayBe;
+}
+
+/** Which marks of each line may be slashes: 1s between digits, which lean far more than these do. */
+export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): boolean[][] {
+  const looked = lines.map((line) =>
+    line.map(({ box, probabilities, glyph }) => {
+      const ofDigits = probabilities.subarray(0, -1);
+      const value = classes[ofDigits.indexOf(Math.max(...ofDigits))]!;
+      return { box, value, lean: leanOf(glyph), isNone: probabilities.at(-1)! > 0.5 };
+    }),
+  );
+  const others = looked
+    .flat()
+    .filter(({ value, isNone }) => value !== "1" && !isNone)
+    .map(({ value, lean }) => lean - (LEANS[Number(value)] ?? 0));
+  const mayBe = lines.map((line) => line.map(() => false));
+  if (others.length < NUM_OTHERS) return mayBe;
+  const least = Math.max(SLANTED, median(others) + LEANS[1]! + MORE);
+  looked.forEach((line, number) => {
+    const kept = [...line.keys()]
+      .filter((index) => !line[index]!.isNone)
+      .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+    kept.slice(1, -1).forEach((index, place) => {
+      const { box, value, lean } = line[index]!;
+      const [left, right] = [line[kept[place]!]!.box, line[kept[place + 2]!]!.box];
+      const space = Math.max(box[0] - left[0] - left[2], right[0] - box[0] - box[2]);
+      mayBe[number]![index] = value === "1" && lean > least && space < NEAR * box[3];
+    });
+  });
+  return mayBe;
+}
+
+/** How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one. */
+function leanOf(glyph: Float32Array): number {
+  const rows: (readonly [number, number])[] = []; // y, and the middle of the ink
+  for (let y = 0; y < GLYPH_PX; y++) {
+    let [sum, moment] = [0, 0];
+    for (let x = 0; x < GLYPH_PX; x++) {
+      const ink = glyph[y * GLYPH_PX + x]!;
+      if (ink > INK) [sum, moment] = [sum + ink, moment + ink * x];
+    }
+    if (sum) rows.push([y, moment / sum]);
+  }
+  if (rows.length < 3) return 0;
+  const mean = sumOf(rows.map(([y]) => y)) / rows.length;
+  const along = sumOf(rows.map(([y, middle]) => (mean - y) * middle));
+  return along / sumOf(rows.map(([y]) => (mean - y) ** 2));
 }
 
 /** How far a stroke's ends lie to the right of a parabola's middle, in heights; 0 if broken. */

@@ -1,5 +1,6 @@
 /** From logits to a status. As Python's `decide.py`. */
 
+import { median } from "./image.ts";
 import { alternatives, type Box, type Digit, type Status } from "./page.ts";
 import { logSumExp } from "./split.ts";
 
@@ -10,6 +11,7 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
+const LOW = 0.5; // of the height of most: a 0 or a 1 may be a sign
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 // ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
 const LEANING = 0.3;
@@ -129,7 +131,9 @@ export function inCompany<T extends Digit>(
   const judged = lines.map((line, number) =>
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
-  const seen = areDigits ? judged : judged.map((line) => withoutDates(withoutSlashes(line)));
+  const seen = areDigits
+    ? judged
+    : withoutSigns(judged.map((line) => withoutDates(withoutSlashes(line))));
   const areAnything =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
   const worse = (status: Status): Status => {
@@ -137,6 +141,18 @@ export function inCompany<T extends Digit>(
     return status === "review" && isCrowded ? "reject" : status;
   };
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
+}
+
+/** Doubt 0s and 1s that are far lower than most of what is sure on the page. */
+function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
+  const sure = lines.flat().filter(({ status }) => status === "ok");
+  const least = sure.length ? LOW * median(sure.map(({ box }) => box[3])) : 0;
+  const isLow = ({ value, box }: Digit): boolean => "01".includes(value) && box[3] < least;
+  return lines.map((line) =>
+    line.map((digit) =>
+      digit.status === "ok" && isLow(digit) ? { ...digit, status: "review" } : digit,
+    ),
+  );
 }
 
 function isBarOrRing({ value, box: [, , width, height] }: Digit): boolean {

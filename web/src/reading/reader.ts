@@ -2,7 +2,7 @@
 
 import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
-import { amongLetters, inParentheses } from "./company.ts";
+import { amongLetters, asSlashes, inParentheses } from "./company.ts";
 import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, padded, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
@@ -67,10 +67,13 @@ export async function readInk(
   const { marks, note } = rule.rejects
     ? await readAtoms(part, rule, run, isOneLine, lettersOf, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
-  const rows = marks.map((row) => {
-    const enclosing = areDigits || isOneLine ? [] : inParentheses(row, rule.classes);
+  const isPage = !areDigits && !isOneLine;
+  const parting = isPage ? asSlashes(marks, rule.classes) : [];
+  const rows = marks.map((row, number) => {
+    const enclosing = isPage ? inParentheses(row, rule.classes) : [];
     return row.map((mark, index) => {
-      const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || Boolean(enclosing[index]);
+      const isSign = Boolean(enclosing[index] || parting[number]?.[index]);
+      const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || isSign;
       return seen({ ...mark, isDoubted }, rule);
     });
   });

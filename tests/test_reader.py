@@ -640,3 +640,9 @@ class TestAnything:
             if pixels.min() == pixels.max():
                 assert digit.status is Status.BLANK
             assert (digit.value == "") == (digit.status is Status.BLANK)
+
+
+def test_a_picture_is_one_digit_or_one_line(reader):
+    picture, _ = written("4")
+    with pytest.raises(ConfigError, match="one digit or one line"):
+        reader.read(picture, single=True, line=True)

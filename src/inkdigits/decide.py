@@ -20,7 +20,7 @@ _MIN_PAIR = 0.5
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
 _NUMBER = 3  # ... of so many or more, all of them sure
 _ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
-_LOW = 0.5  # of the height of most: a 0 or a 1 may be a sign
+_LOW, _HIGH = 0.5, 1.8  # of the height of most: beyond these, a 0 or a 1 may be a sign
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 # ... and so may be two 1s that lean, where they make a date of a word.
@@ -183,10 +183,11 @@ def in_company(
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
     line of three digits or more, all of them sure. So is a 1 that may be the slash of a date: it
     reaches beyond its neighbours, or it leans and makes a date of what stands beside it; and a 0 or
-    1 not half as high as most, for the rings of a % and ticks are so. A 1 is only a bar, as fences,
-    rulings and bricks are, and a round 0 only a ring, as bullets, cells and wheels are; so where
-    nothing else is sure on a page, they are for review as well. On a crowded page, no line is a
-    number for being sure, and nothing is for review: there, what is not ok is no digit.
+    1 far lower than most, as the rings of a % are, or far higher, as the ring of a cup is. A 1 is
+    only a bar, as fences, rulings and bricks are, and a round 0 only a ring, as bullets, cells and
+    wheels are; so where nothing else is sure on a page, they are for review as well. On a crowded
+    page, no line is a number for being sure, and nothing is for review: there, what is not ok is no
+    digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -217,13 +218,15 @@ def in_company(
 
 
 def _without_signs(lines: list[list[Digit]]) -> list[list[Digit]]:
-    """Doubt 0s and 1s that are far lower than most of what is sure on the page."""
+    """Doubt 0s and 1s that are far lower or higher than most of what is sure on the page."""
     heights = [digit.box.height for line in lines for digit in line if digit.status is Status.OK]
-    least = _LOW * statistics.median(heights or [0])
+    usual = statistics.median(heights or [0])
     return [
         [
             replace(digit, status=Status.REVIEW)
-            if digit.status is Status.OK and digit.value in "01" and digit.box.height < least
+            if digit.status is Status.OK
+            and digit.value in "01"
+            and not _LOW * usual <= digit.box.height <= _HIGH * usual
             else digit
             for digit in line
         ]

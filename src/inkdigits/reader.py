@@ -14,7 +14,7 @@ from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
 from inkdigits.company import among_letters, as_slashes, in_parentheses
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
-from inkdigits.errors import BadArrayError, InputError
+from inkdigits.errors import BadArrayError, ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, grey, page_ink, with_margin
@@ -89,6 +89,7 @@ class Reader:
 
         Raises:
             InputError: the picture cannot be read at all.
+            ConfigError: it is said to be one digit and one line.
         """
         return self.look(source, single=single, line=line, name=name).page
 
@@ -142,6 +143,8 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
+        if single and line:
+            raise ConfigError("A picture is one digit or one line; leave out single or line.")
         note, margin = "", 0
         framed = picture
         if not single:

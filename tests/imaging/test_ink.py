@@ -317,3 +317,45 @@ def test_the_shadow_of_a_finger_is_no_ink(write: Write, pen_px: int, width_px: i
     assert mean_difference(ink, truth) < 0.06
     beside = cv2.dilate(truth, np.ones((9, 9), np.uint8)) == 0
     assert np.quantile(ink[beside & (finger > 0.05)], 0.95) < 0.1
+
+
+def tinted(shape: tuple[int, int], colour: tuple, band: np.ndarray) -> np.ndarray:
+    """White paper (H, W, 3) that lets through what a colour does, where the band is 1."""
+    share = np.array(colour) / 255
+    return np.full((*shape, 3), 245.0) * (1 - band[..., None] * (1 - share))
+
+
+@pytest.mark.parametrize("colour", [(255, 250, 90), (255, 180, 80), (165, 242, 153)])
+def test_a_highlighter_hides_nothing(write: Write, colour: tuple) -> None:
+    truth = write(["4071", "2358"], height_px=50, pen_px=5)
+    truth = cv2.copyMakeBorder(truth, 60, 60, 60, 160, cv2.BORDER_CONSTANT, value=0)
+    band = np.zeros_like(truth)
+    for y in (82, 104):
+        cv2.line(band, (40, y), (truth.shape[1] - 90, y + 4), 1.0, 28, cv2.LINE_AA)
+    page = tinted(truth.shape, colour, band) * (1 - 0.85 * truth[..., None])
+    ink = page_ink(photographed(page, 0, noise=2))
+    assert (ink[truth > 0.9] > 0.5).mean() > 0.95
+    within = cv2.erode(band, np.ones((25, 25), np.uint8)) > 0.9
+    far = cv2.dilate(truth, np.ones((9, 9), np.uint8)) < 0.02
+    assert (ink[within & far] > 0.25).mean() < 0.02
+
+
+@pytest.mark.parametrize("colour", [(250, 235, 110), (180, 200, 255), (255, 170, 190)])
+@pytest.mark.parametrize("noise", [0.5, 3.0])
+def test_a_coloured_note_on_a_light_desk_is_paper(
+    write: Write, colour: tuple, noise: float
+) -> None:
+    digits = write(["407", "19"], height_px=50, pen_px=5)
+    height, width = digits.shape
+    truth, note = (np.zeros((3 * height, 5 * width), np.float32) for _ in range(2))
+    truth[height : 2 * height, width : 2 * width] = digits
+    note[height // 2 : -(height // 2), width * 2 // 3 : -width] = 1
+    turn = cv2.getRotationMatrix2D((2.5 * width, 1.5 * height), 7, 1)
+    truth, note = (cv2.warpAffine(of, turn, truth.shape[::-1]) for of in (truth, note))
+    shadow = cv2.GaussianBlur(np.roll(note, (6, 4), (0, 1)), (0, 0), 6)[..., None]
+    page = 206.0 * (1 - 0.35 * shadow) * (1 - note[..., None])
+    page = (page + np.array(colour) * note[..., None]) * (1 - 0.85 * truth[..., None])
+    ink = page_ink(photographed(page, 0, noise))
+    assert (ink[truth > 0.9] > 0.5).mean() > 0.95
+    far = cv2.dilate(truth, np.ones((9, 9), np.uint8)) < 0.02
+    assert (ink[far & (cv2.erode(note, np.ones((15, 15), np.uint8)) > 0.9)] > 0.25).mean() < 0.01

@@ -9,6 +9,7 @@ import pytest
 from pictures import mean_difference, on_paper, photographed
 
 from inkdigits.imaging.ink import digit_ink, page_ink
+from inkdigits.imaging.paper import WITHIN, panels
 from inkdigits.synthesis import synthetic_digits
 from inkdigits.synthesis.scribe import trimmed
 
@@ -225,3 +226,14 @@ def test_each_panel_has_its_own_polarity(write: Write, paper: tuple, turn_deg: f
     assert ink[truth > 0.9].mean() > 0.85
     far = cv2.dilate(truth, np.ones((7, 7), np.uint8)) == 0
     assert (ink[far] > 0.25).mean() < 0.005
+
+
+def test_what_is_dark_in_one_channel_is_a_panel_too() -> None:
+    """A yellow note on a grey desk is as light as it, but in blue."""
+    desk, blue = (np.full((200, 300), 205, np.uint8) for _ in range(2))
+    blue[50:150, 80:220] = 110
+    assert panels([desk, desk, desk]) == []
+    (note,) = panels([desk, desk, blue, blue])
+    rows, columns = np.nonzero(note == WITHIN)
+    assert (rows.min(), columns.min()) == pytest.approx((50, 80), abs=4)
+    assert (rows.max(), columns.max()) == pytest.approx((149, 219), abs=4)

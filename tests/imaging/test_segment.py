@@ -102,6 +102,15 @@ def test_specks_dashes_and_rules_are_no_digits(write: Write) -> None:
     assert counts(ink) == [4, 4]
 
 
+def test_a_pen_that_lies_on_the_page_does_not_hide_its_digits(write: Write) -> None:
+    ink = write(["407", "19"], height_px=40, pen_px=4)
+    ink = cv2.copyMakeBorder(ink, 100, 150, 20, 250, cv2.BORDER_CONSTANT, value=0)
+    height, width = ink.shape
+    cv2.line(ink, (width - 20, 20), (width - 200, height - 20), 1.0, 14, cv2.LINE_AA)
+    lines = find_lines(ink)
+    assert [len(line) for line in lines if line[0].box.height < 60] == [3, 2]
+
+
 def test_a_drawing_beside_digits_does_not_set_the_scale(write: Write) -> None:
     """As that of a resistor beside its ohms: it is three times as high as they are."""
     digits = trimmed(write(["753"], height_px=40, pen_px=5, gap=0.3))

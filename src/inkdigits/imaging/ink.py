@@ -67,9 +67,11 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = dark_on_light(page, _shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
-    ground = without_strokes(grey(_shrunk(dark, _PAPER_AREA_PX)))
+    small = _shrunk(dark, _PAPER_AREA_PX)
+    ground = without_strokes(grey(small))
     ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
-    for panel in panels(ground):
+    grounds = [] if small.ndim == 2 else [without_strokes(small[..., i]) for i in range(3)]
+    for panel in panels([ground, *grounds]):
         whole = _scaled(panel, ink.shape)
         x, y, width, height = cv2.boundingRect((whole > 0).astype(np.uint8))
         place = np.s_[y : y + height, x : x + width]
@@ -138,7 +140,9 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -
     limit_px = round(widest_px / scale)
     outside = _scaled(is_outside.astype(np.uint8), small.shape) > 0
     rough = _ink_of_strokes(small, outside, limit_px)
-    narrower_px = _widest_px(rough, limit_px)
+    # What is strong without colour is no highlighter.
+    strong = rough if small.ndim == 2 else _ink_of_strokes(grey(small), outside, limit_px)
+    narrower_px = _widest_px(strong, rough, limit_px)
     if narrower_px == limit_px and scale == 1 and find is None:
         return rough
     return _ink_of_strokes(dark, is_outside, min(round(narrower_px * scale), widest_px), find)
@@ -161,20 +165,21 @@ def _ink_of_strokes(
     return np.where(is_outside, np.float32(0), find(absorbed, ink, is_outside))
 
 
-def _widest_px(ink: Ink, limit_px: int) -> int:
+def _widest_px(strong: Ink, ink: Ink, limit_px: int) -> int:
     """How wide a dark place is, at most, that can be a stroke.
 
     Where something dark is left that is wider than the strokes, it is the shadow of a finger or a
-    pen, and whatever is a little wider than the strokes is a shadow.
+    pen, or a highlighter's, and whatever is a little wider than the strokes is a shadow.
 
     Args:
+        strong: (h, w), in which strokes are told by how dark they are.
         ink: (h, w), with shadows that are narrower than the limit.
         limit_px: what is wider is known to be a shadow.
 
     Returns:
         The limit where there is no such shadow; else less than it.
     """
-    strokes = (ink > _STRONG).astype(np.uint8)
+    strokes = (strong > _STRONG).astype(np.uint8)
     few = _FEW * cv2.countNonZero(strokes)
     side_px = _NARROWEST_PX
     while (wider_px := round(side_px * _WIDER)) < limit_px:

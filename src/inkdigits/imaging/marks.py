@@ -15,7 +15,7 @@ Labels = NDArray[np.int32]
 MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
 _WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
-_ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.2, 3  # times as high; a share of a height; so many marks
+_ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.08, 3  # times as high; a share of a height; so many marks
 _FILLED = 0.65  # a dot is more of its box
 _RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is the border, unless, as the foot
 # of a 2 that is cut off, it is no longer there than the mark is deep, and most of it is paper
@@ -94,8 +94,8 @@ def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[
 def typical_height_px(marks: Marks) -> float:
     """The height of a typical mark, each counted by its height, frames not at all.
 
-    One that is far higher than several others, which are no dots, and alone in that, is a drawing
-    beside them.
+    One that is far higher than several others, which are alike and no dots, and alone in that, is
+    a drawing beside them, or the pen that lies on the page.
     """
     inner = marks.where(~is_frame(marks))
     marks = inner if len(inner.label) else marks
@@ -103,8 +103,12 @@ def typical_height_px(marks: Marks) -> float:
     is_lower = (marks.height >= _SMALLEST * typical) & (marks.height <= typical / _ALIKE)
     is_lower &= marks.area < _FILLED * marks.width * marks.height
     is_alike = (marks.height > typical / _ALIKE) & (marks.height < typical * _ALIKE)
-    is_alone = is_alike.sum() == 1 and is_lower.sum() >= _SEVERAL
-    return _weighted_median(marks.height[is_lower]) if is_alone else typical
+    if is_alike.sum() > 1 or not is_lower.any():
+        return typical
+    lower = marks.height[is_lower]
+    others = _weighted_median(lower)
+    num_alike = ((lower > others / _ALIKE) & (lower < others * _ALIKE)).sum()
+    return others if num_alike >= _SEVERAL else typical
 
 
 def _weighted_median(heights: NDArray[np.int64]) -> float:

@@ -58,40 +58,44 @@ def without_strokes(picture: Pixels) -> Pixels:
     return np.asarray(closed[margin:-margin, margin:-margin], np.uint8)
 
 
-def panels(ground: Pixels) -> list[Pixels]:
-    """Find dark rectangles on the paper: labels, or the bands behind titles.
+def panels(grounds: list[Pixels]) -> list[Pixels]:
+    """Find dark rectangles on the paper: labels, sticky notes, or the bands behind titles.
 
     Args:
-        ground: (H, W) uint8, as ``without_strokes`` gives it.
+        grounds: (H, W) uint8, as ``without_strokes`` gives them: of the whole, and of each
+            channel, because a yellow note is dark in blue alone.
 
     Returns:
         For each, (H, W) uint8: 1 at its edge, ``WITHIN`` inside, 0 elsewhere.
     """
     near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
-    height, width = ground.shape
-    light = quantile(ground, 0.8)
-    found = np.zeros_like(ground)
+    found = np.zeros_like(grounds[0])
     found_panels = []
-    for share in _TABLES:
-        is_dark = (ground < share * light).astype(np.uint8)
-        for outline in cv2.findContours(is_dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
-            x, y, wide, high = cv2.boundingRect(outline)
-            is_at_border = x == 0 or y == 0 or x + wide == width or y + high == height
-            corners = cv2.boxPoints(cv2.minAreaRect(outline))
-            area = cv2.contourArea(outline)
-            if (
-                is_at_border
-                or min(wide, high) < _MIN_PANEL_PX
-                or area < _FILLED * cv2.contourArea(corners)
-            ):
-                continue
+    for ground in grounds:
+        light = quantile(ground, 0.8)
+        for corners in [of for share in _TABLES for of in _rectangles(ground < share * light)]:
             panel = np.zeros_like(ground)
-            cv2.fillConvexPoly(panel, np.rint(corners).astype(np.int32), 1)
+            cv2.fillConvexPoly(panel, corners, 1)
             if not (panel & found).any():
                 found |= panel
                 edge, within = cv2.dilate(panel, near), cv2.erode(panel, near)
                 found_panels.append(np.asarray(np.where(within > 0, WITHIN, edge), np.uint8))
     return found_panels
+
+
+def _rectangles(is_dark: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    """The corners of each dark rectangle (4, 2) that is no stroke, nor at the border."""
+    height, width = is_dark.shape
+    found = []
+    dark = is_dark.astype(np.uint8)
+    for outline in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+        x, y, wide, high = cv2.boundingRect(outline)
+        if min(x, y, width - x - wide, height - y - high) == 0 or min(wide, high) < _MIN_PANEL_PX:
+            continue
+        corners = cv2.boxPoints(cv2.minAreaRect(outline))
+        if cv2.contourArea(outline) >= _FILLED * cv2.contourArea(corners):
+            found.append(np.rint(corners).astype(np.int32))
+    return found
 
 
 def surroundings(ground: Pixels) -> Pixels:

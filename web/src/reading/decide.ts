@@ -11,7 +11,7 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
-const LOW = 0.5; // of the height of most: a 0 or a 1 may be a sign
+const [LOW, HIGH] = [0.5, 1.8]; // of the height of most: beyond these, a 0 or a 1 may be a sign
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 // ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
 const LEANING = 0.3;
@@ -143,14 +143,15 @@ export function inCompany<T extends Digit>(
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
 }
 
-/** Doubt 0s and 1s that are far lower than most of what is sure on the page. */
+/** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */
 function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
   const sure = lines.flat().filter(({ status }) => status === "ok");
-  const least = sure.length ? LOW * median(sure.map(({ box }) => box[3])) : 0;
-  const isLow = ({ value, box }: Digit): boolean => "01".includes(value) && box[3] < least;
+  const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
+  const isOdd = ({ value, box: [, , , height] }: Digit): boolean =>
+    "01".includes(value) && (height < LOW * usual || height > HIGH * usual);
   return lines.map((line) =>
     line.map((digit) =>
-      digit.status === "ok" && isLow(digit) ? { ...digit, status: "review" } : digit,
+      digit.status === "ok" && isOdd(digit) ? { ...digit, status: "review" } : digit,
     ),
   );
 }

@@ -9,7 +9,7 @@ const STRONG = 0.4;
 const MIN_MARK_PX = 4;
 const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no digit, unless deep
 const ALIKE = 1.6; // times as high is no more alike in height
-const SMALLEST = 0.2; // of a typical height: what is lower is a speck
+const SMALLEST = 0.08; // of a typical height: what is lower is a speck
 const SEVERAL = 3;
 const FILLED = 0.65; // a dot is more of its box
 
@@ -118,9 +118,11 @@ export function typicalHeight(marks: readonly Mark[]): number {
     mark.area < FILLED * widthOf(mark) * heightOf(mark);
   const isAlike = (mark: Mark): boolean =>
     heightOf(mark) > typical / ALIKE && heightOf(mark) < typical * ALIKE;
-  const lower = counted.filter(isLower);
-  const isAlone = counted.filter(isAlike).length === 1 && lower.length >= SEVERAL;
-  return isAlone ? weightedMedian(lower.map(heightOf)) : typical;
+  const lower = counted.filter(isLower).map(heightOf);
+  if (counted.filter(isAlike).length > 1 || !lower.length) return typical;
+  const others = weightedMedian(lower);
+  const alike = lower.filter((height) => height > others / ALIKE && height < others * ALIKE);
+  return alike.length >= SEVERAL ? others : typical;
 }
 
 function weightedMedian(heights: readonly number[]): number {

@@ -11,6 +11,7 @@ const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no di
 const ALIKE = 1.6; // times as high is no more alike in height
 const SMALLEST = 0.08; // of a typical height: what is lower is a speck
 const SEVERAL = 3;
+const [LOW, MANY] = [0.2, 5]; // of a height; so many marks that are lower outweigh a high one
 const FILLED = 0.65; // a dot is more of its box
 
 export interface Mark {
@@ -122,7 +123,7 @@ export function typicalHeight(marks: readonly Mark[]): number {
   if (counted.filter(isAlike).length > 1 || !lower.length) return typical;
   const others = weightedMedian(lower);
   const alike = lower.filter((height) => height > others / ALIKE && height < others * ALIKE);
-  return alike.length >= SEVERAL ? others : typical;
+  return alike.length >= (others > LOW * typical ? SEVERAL : MANY) ? others : typical;
 }
 
 function weightedMedian(heights: readonly number[]): number {

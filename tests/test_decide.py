@@ -324,6 +324,25 @@ class TestCompany:
         assert self.read([line, [small]], are_digits=True) == [line, [small]]
 
     @pytest.mark.parametrize(
+        ("value", "height", "status", "space", "expected"),
+        [
+            ("0", 30, REJECT, 2, REVIEW),
+            ("0", 20, REJECT, 2, OK),  # as high as it
+            ("0", 30, REVIEW, 2, OK),  # a digit
+            ("0", 30, REJECT, 12, OK),  # far away
+            ("6", 30, REJECT, 2, OK),
+        ],
+    )
+    def test_a_0_behind_a_capital_may_be_an_o(self, value, height, status, space, expected):
+        capital = Digit("0", 0.1, status, Box(0, 20 - height, 20, height))
+        small = Digit(value, 0.99, OK, Box(20 + space, 0, 14, 20))
+        others = [
+            replace(digit, box=Box(60 + x, 0, 10, 20)) for x, digit in enumerate(self.line(OK, OK))
+        ]
+        (found,) = self.read([[capital, small, *others]])
+        assert found[1] == replace(small, status=expected)
+
+    @pytest.mark.parametrize(
         ("top", "bottom", "expected"),
         [(-4, 24, REVIEW), (-4, 20, OK), (0, 24, OK), (1, 19, OK)],
     )

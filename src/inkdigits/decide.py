@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
 _LOW, _HIGH = 0.5, 1.8  # of the height of most: beyond these, a 0 or a 1 may be a sign
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
+_BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
 # ... and so may be two 1s that lean, where they make a date of a word.
 _LEANING = 0.3  # how wide it is, in its own heights
 _DAYS, _MONTHS, _YEAR = 31, 12, (2, 4)  # the highest numbers; digits of a year
@@ -181,13 +183,16 @@ def in_company(
     """Judge digits by what stands beside them.
 
     What is almost certainly a letter is no digit, and what may well be one is for review, but for a
-    line of three digits or more, all of them sure. So is a 1 that may be the slash of a date: it
-    reaches beyond its neighbours, or it leans and makes a date of what stands beside it; and a 0 or
-    1 far lower than most, as the rings of a % are, or far higher, as the ring of a cup is. A 1 is
-    only a bar, as fences, rulings and bricks are, and a round 0 only a ring, as bullets, cells and
-    wheels are; so where nothing else is sure on a page, they are for review as well. On a crowded
-    page, no line is a number for being sure, and nothing is for review: there, what is not ok is no
-    digit.
+    line of three digits or more, all of them sure. For review is as well
+
+    - a 1 that may be a slash: it reaches beyond its neighbours, or leans and makes a date of them;
+    - a 0 that is lower than what stands before it and is no digit, as in No. 12;
+    - a 0 or 1 far lower or higher than most, as the rings of a % are, or the one of a cup;
+    - a 1 or a round 0 where nothing else is sure on the page: bars are in fences, rulings and
+      bricks, and rings in bullets, cells and wheels.
+
+    On a crowded page, no line is a number for being sure, and nothing is for review: there, what is
+    not ok is no digit.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -203,7 +208,7 @@ def in_company(
         for line, of_line in zip(lines, letters, strict=True)
     ]
     if not are_digits:
-        seen = [_without_dates(_without_slashes(line)) for line in seen]
+        seen = [_without_os(_without_dates(_without_slashes(line))) for line in seen]
         seen = _without_signs(seen)
     sure = [digit for line in seen for digit in line if digit.status is Status.OK]
     worse: dict[Status, Status] = {}
@@ -267,6 +272,20 @@ def _without_slashes(line: list[Digit]) -> list[Digit]:
         digit, others = line[index], (line[before].box, line[after].box)
         is_sure_one = digit.value == "1" and digit.status is Status.OK
         if is_sure_one and all(_reaches_beyond(digit.box, other) for other in others):
+            beside[index] = replace(digit, status=Status.REVIEW)
+    return beside
+
+
+def _without_os(line: list[Digit]) -> list[Digit]:
+    """Doubt a 0 behind what is higher and no digit, as in No. 12."""
+    beside = list(line)
+    order = sorted(range(len(line)), key=lambda index: line[index].box.x)
+    for before, index in pairwise(order):
+        digit, other = line[index], line[before]
+        is_near = digit.box.x - other.box.right < _BESIDE * digit.box.height
+        is_higher = other.box.height > _HIGHER * digit.box.height
+        is_sure_zero = digit.value == "0" and digit.status is Status.OK
+        if is_sure_zero and is_near and is_higher and other.status is Status.REJECT:
             beside[index] = replace(digit, status=Status.REVIEW)
     return beside
 

@@ -264,6 +264,19 @@ test.each([
   },
 );
 
+test("a 0 behind a capital may be an o", () => {
+  const capital = (height: number): Digit => {
+    return { ...digit("reject", "0"), box: [0, 20 - height, 20, height] };
+  };
+  const line = (height: number, x: number): Digit[] => [
+    capital(height),
+    { ...digit("ok", "0"), box: [x, 0, 14, 20] },
+    { ...digit("ok", "4"), box: [70, 0, 14, 20] },
+  ];
+  const of = (height: number, x: number): Status => statuses(line(height, x), [0, 0, 0])[1]!;
+  expect([of(30, 22), of(20, 22), of(30, 32)]).toEqual(["review", "ok", "ok"]);
+});
+
 test("a 0 or 1 of another size than others may be a sign", () => {
   const small = (value: string, height: number): Digit => {
     return { ...digit("ok", value), box: [40, 0, height - 2, height] };

@@ -13,6 +13,7 @@ const BEYOND = 0.08; // in their heights
 const NEAR = 1;
 const [LOW, HIGH] = [0.5, 1.8]; // of the height of most: beyond these, a 0 or a 1 may be a sign
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
+const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
 // ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
 const LEANING = 0.3;
 const [DAYS, MONTHS] = [31, 12];
@@ -133,7 +134,7 @@ export function inCompany<T extends Digit>(
   );
   const seen = areDigits
     ? judged
-    : withoutSigns(judged.map((line) => withoutDates(withoutSlashes(line))));
+    : withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
   const areAnything =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
   const worse = (status: Status): Status => {
@@ -190,6 +191,21 @@ function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
     if (digit.value !== "1" || digit.status !== "ok") return;
     if (!others.every((other) => reachesBeyond(digit.box, other.box))) return;
     beside[index] = { ...digit, status: "review" };
+  });
+  return beside;
+}
+
+/** Doubt a 0 behind what is higher and no digit, as in No. 12. */
+function withoutOs<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  order.slice(1).forEach((index, place) => {
+    const [digit, other] = [line[index]!, line[order[place]!]!];
+    const [x, , , height] = digit.box;
+    const isNear = x - other.box[0] - other.box[2] < BESIDE * height;
+    const isHigher = other.box[3] > HIGHER * height;
+    if (digit.value !== "0" || digit.status !== "ok" || !isNear || !isHigher) return;
+    if (other.status === "reject") beside[index] = { ...digit, status: "review" };
   });
   return beside;
 }

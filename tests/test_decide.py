@@ -311,12 +311,12 @@ class TestCompany:
     @pytest.mark.parametrize(
         ("value", "height", "expected"),
         [
-            *[("0", 9, REVIEW), ("1", 9, REVIEW), ("0", 11, OK), ("1", 11, OK), ("7", 9, OK)],
+            *[("0", 9, REVIEW), ("1", 12, REVIEW), ("0", 11, OK), ("1", 14, OK), ("7", 9, OK)],
             *[("0", 37, REVIEW), ("1", 37, REVIEW), ("0", 35, OK), ("7", 37, OK)],
         ],
     )
     def test_a_0_or_1_of_another_size_than_others_may_be_a_sign(self, value, height, expected):
-        """As the rings of a %, or of a cup, or an apostrophe; on whatever line it stands."""
+        """As the rings of a %, or of a cup, or the ticks of a form; on whatever line it stands."""
         small = Digit(value, 0.99, OK, Box(40, 0, height - 2, height))
         line = self.line(OK, OK)
         for lines in ([[*line, small]], [line, [small]]):

@@ -21,7 +21,8 @@ _MIN_PAIR = 0.5
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
 _NUMBER = 3  # ... of so many or more, all of them sure
 _ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
-_LOW, _HIGH = 0.5, 1.8  # of the height of most: beyond these, a 0 or a 1 may be a sign
+# Beyond so much of the height of most, a 0 or a 1 may be a sign; but small 0s are common.
+_USUAL = {"0": (0.5, 1.8), "1": (0.65, 1.8)}
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 _BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
@@ -226,15 +227,13 @@ def _without_signs(lines: list[list[Digit]]) -> list[list[Digit]]:
     """Doubt 0s and 1s that are far lower or higher than most of what is sure on the page."""
     heights = [digit.box.height for line in lines for digit in line if digit.status is Status.OK]
     usual = statistics.median(heights or [0])
+
+    def is_odd(digit: Digit) -> bool:
+        low, high = _USUAL.get(digit.value, (0.0, math.inf))
+        return digit.status is Status.OK and not low * usual <= digit.box.height <= high * usual
+
     return [
-        [
-            replace(digit, status=Status.REVIEW)
-            if digit.status is Status.OK
-            and digit.value in "01"
-            and not _LOW * usual <= digit.box.height <= _HIGH * usual
-            else digit
-            for digit in line
-        ]
+        [replace(digit, status=Status.REVIEW) if is_odd(digit) else digit for digit in line]
         for line in lines
     ]
 

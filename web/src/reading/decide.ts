@@ -11,7 +11,8 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
-const [LOW, HIGH] = [0.5, 1.8]; // of the height of most: beyond these, a 0 or a 1 may be a sign
+// Beyond so much of the height of most, a 0 or a 1 may be a sign; but small 0s are common.
+const USUAL: Readonly<Record<string, [number, number]>> = { "0": [0.5, 1.8], "1": [0.65, 1.8] };
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
 // ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
@@ -148,8 +149,10 @@ export function inCompany<T extends Digit>(
 function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
   const sure = lines.flat().filter(({ status }) => status === "ok");
   const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
-  const isOdd = ({ value, box: [, , , height] }: Digit): boolean =>
-    "01".includes(value) && (height < LOW * usual || height > HIGH * usual);
+  const isOdd = ({ value, box: [, , , height] }: Digit): boolean => {
+    const [low, high] = USUAL[value] ?? [0, Infinity];
+    return height < low * usual || height > high * usual;
+  };
   return lines.map((line) =>
     line.map((digit) =>
       digit.status === "ok" && isOdd(digit) ? { ...digit, status: "review" } : digit,

@@ -134,7 +134,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
 def _without_ghosts(written: Ink, seen: Ink) -> Ink:
     """Leave out what shows through from the back: far paler than most that was written."""
     num, labels = cv2.connectedComponents((written > _FAINT).astype(np.uint8))
-    is_stroke = written > _STRONG
+    is_stroke = written > _STRONG / 2
     area = np.bincount(labels[is_stroke], minlength=num)
     darkness = np.bincount(labels[is_stroke], seen[is_stroke], num) / np.maximum(area, 1)
     order = np.argsort(darkness)

@@ -31,7 +31,6 @@ from inkdigits.training.examples import (
 from inkdigits.training.finish import describe, finish, save_curves
 from inkdigits.training.losses import Loss, accuracy
 from inkdigits.training.run import Run, environment, load_model
-from inkdigits.training.start import Start
 from inkdigits.training.teacher import Teacher, targets, taught
 from inkdigits.training.tensorboard import EventLog
 
@@ -72,7 +71,6 @@ def fit(
             "inkdigits.training.ensemble.fit_ensemble."
         )
     teacher = check(train)  # what is wrong is an error before data is read
-    start = Start.open(config, _num_outputs(config)) if train.start else None
     run = continued(folder, config, teacher) if resume else Run.unused(folder)
     examples = load_examples(config.data, data_dir) if examples is None else examples
     run = run if resume else Run.create(folder, config)
@@ -81,8 +79,7 @@ def fit(
         environment(examples.hashes)
         | {"seed": train.seed}
         | examples.facts()
-        | ({"teacher": teacher.facts()} if teacher else {})
-        | ({"start": start.facts()} if start else {}),
+        | ({"teacher": teacher.facts()} if teacher else {}),
     )
     learned: Any = examples.labels
     if teacher and train.teacher_sees == "clean":
@@ -93,7 +90,7 @@ def fit(
     if resume and run.checkpoint_path.exists():
         model = load_model(run.checkpoint_path)
     else:
-        model = _start(config, run, teacher, start, num_steps=steps * train.epochs)
+        model = _start(config, run, teacher, num_steps=steps * train.epochs)
     first_epoch = int(model.optimizer.iterations) // steps
     run.write_history(run.history()[:first_epoch])
     if first_epoch < train.epochs and not _is_over(train, run):
@@ -260,14 +257,10 @@ def _num_outputs(config: Config) -> int:
     return zoo.NUM_CLASSES + config.data.has_nondigits
 
 
-def _start(
-    config: Config, run: Run, teacher: Teacher | None, start: Start | None, num_steps: int
-) -> keras.Model:
+def _start(config: Config, run: Run, teacher: Teacher | None, num_steps: int) -> keras.Model:
     """A fresh training model, saved at once: that finds a full disk before the first epoch."""
     train = config.train
     network = zoo.build_network(train.model, rejects=config.data.has_nondigits)
-    if start:
-        network.set_weights(start.network.get_weights())
     loss = Loss(train.label_smoothing)
     if teacher:
         loss = Loss(train.label_smoothing, train.teacher_weight, train.teacher_temperature)

@@ -115,6 +115,7 @@ class Reader:
         self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
     ) -> Look:
         """Read one picture and keep what explains the reading; same arguments as ``read``."""
+        _check(single=single, line=line)
         started = time.perf_counter()
         picture = decode(source)
         return self._look(picture, single, line, name or _name(source), started)
@@ -130,6 +131,7 @@ class Reader:
         Raises:
             InputError: the file cannot be read at all.
         """
+        _check(single=single, line=line)
         name = name or _name(source)
         started = time.perf_counter()
         for number, picture in decode_pages(source):
@@ -143,8 +145,6 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
-        if single and line:
-            raise ConfigError("A picture is one digit or one line; leave out single or line.")
         note, margin = "", 0
         framed = picture
         if not single:
@@ -396,6 +396,11 @@ def _within(
     across = round(margin * ink.shape[1] / framed.shape[1])
     down = round(margin * ink.shape[0] / framed.shape[0])
     return ink[down : ink.shape[0] - down, across : ink.shape[1] - across]
+
+
+def _check(*, single: bool, line: bool) -> None:
+    if single and line:
+        raise ConfigError("A picture is one digit or one line; leave out single or line.")
 
 
 def _name(source: Source) -> str:

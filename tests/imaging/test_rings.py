@@ -61,22 +61,45 @@ def test_digits_that_touch_their_ring_lose_no_more_than_its_width(write: Write, 
     assert len(line) == len(text)
 
 
-@pytest.mark.parametrize("text", ["0", "6", "8", "9", "0680", "00", "8006", "5"])
-@pytest.mark.parametrize("writer", range(6))
-def test_digits_are_no_rings(write: Write, text: str, writer: int) -> None:
-    ink = page(write, text)
-    shift = np.float32([[1, 0.05 * (writer - 2.5), 0], [0, 1, 0]])
-    ink = cv2.warpAffine(ink, shift, ink.shape[::-1])
+def beside_small_ones(write: Write, large: np.ndarray) -> np.ndarray:
+    """A drawing, and a row of digits 40 px high below it."""
+    small = write(["4715"], height_px=40, pen_px=4)
+    width = max(large.shape[1], small.shape[1])
+    rows = [np.pad(part, ((20, 20), (0, width - part.shape[1]))) for part in (large, small)]
+    return np.vstack(rows)
+
+
+@pytest.mark.parametrize("text", ["0", "6", "8", "9", "00", "806", "5"])
+@pytest.mark.parametrize("size", [1.0, 1.6, 3.0])
+@pytest.mark.parametrize("slant", [-0.1, 0.0, 0.1])
+def test_digits_are_no_rings_however_high(
+    write: Write, text: str, size: float, slant: float
+) -> None:
+    large = write([text], height_px=round(40 * size), pen_px=5)
+    shift = np.array([[1, slant, 0], [0, 1, 0]], np.float32)
+    ink = beside_small_ones(write, cv2.warpAffine(large, shift, large.shape[::-1]))
     assert not ring_mask(ink).any()
     assert without_rings(ink) is ink
 
 
-def test_a_zero_with_a_stroke_through_it_stays_one_mark(write: Write) -> None:
-    ink = page(write, "0")
-    rows, columns = np.nonzero(ink > 0.5)
-    ends = (int(columns.min()), int(rows.max())), (int(columns.max()), int(rows.min()))
-    cv2.line(ink, *ends, 1.0, 4, cv2.LINE_AA)
-    assert not ring_mask(ink).any()
+@pytest.mark.parametrize("size", [1.0, 1.6, 3.0])
+@pytest.mark.parametrize("reach", [0.7, 0.35])
+def test_a_zero_with_a_stroke_in_it_is_no_ring(write: Write, size: float, reach: float) -> None:
+    """Whether the stroke goes through it, or touches it nowhere."""
+    zero = np.zeros((round(60 * size), round(50 * size)), np.float32)
+    middle = np.array([zero.shape[1] // 2, zero.shape[0] // 2])
+    half = np.array([round(16 * size), round(22 * size)])
+    cv2.ellipse(zero, middle.tolist(), half.tolist(), 0, 0, 360, 1.0, 4, cv2.LINE_AA)
+    far = (reach * half * (1, -1)).astype(int)
+    cv2.line(zero, (middle - far).tolist(), (middle + far).tolist(), 1.0, 4, cv2.LINE_AA)
+    assert not ring_mask(beside_small_ones(write, zero)).any()
+
+
+def test_many_rings_and_hatching_take_no_time() -> None:
+    hatched = np.zeros((1500, 2000), np.float32)
+    for x in range(-1500, 2000, 12):
+        cv2.line(hatched, (x, 0), (x + 1500, 1500), 1.0, 3, cv2.LINE_AA)
+    assert not ring_mask(hatched).any()
 
 
 def test_on_an_empty_page_there_is_none() -> None:

@@ -111,6 +111,14 @@ def test_a_pen_that_lies_on_the_page_does_not_hide_its_digits(write: Write) -> N
     assert [len(line) for line in lines if line[0].box.height < 60] == [3, 2]
 
 
+def test_ticks_beside_a_large_digit_do_not_set_the_scale(write: Write) -> None:
+    digit = trimmed(write(["7"], height_px=230, pen_px=14))
+    ink = np.pad(digit, ((30, 90), (60, 60)))
+    for x in range(40, 40 + 5 * 40, 40):
+        cv2.line(ink, (x, ink.shape[0] - 50), (x + 4, ink.shape[0] - 24), 1.0, 4, cv2.LINE_AA)
+    assert max(segment.box.height for line in find_lines(ink) for segment in line) > 200
+
+
 def test_a_drawing_beside_digits_does_not_set_the_scale(write: Write) -> None:
     """As that of a resistor beside its ohms: it is three times as high as they are."""
     digits = trimmed(write(["753"], height_px=40, pen_px=5, gap=0.3))

@@ -140,9 +140,9 @@ def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -
     limit_px = round(widest_px / scale)
     outside = _scaled(is_outside.astype(np.uint8), small.shape) > 0
     rough = _ink_of_strokes(small, outside, limit_px)
-    # What is strong without colour is no highlighter.
+    # What is strong without colour is no highlighter; unless nothing is, as of a yellow pen.
     strong = rough if small.ndim == 2 else _ink_of_strokes(grey(small), outside, limit_px)
-    narrower_px = _widest_px(strong, rough, limit_px)
+    narrower_px = _widest_px(strong if strong.any() else rough, rough, limit_px)
     if narrower_px == limit_px and scale == 1 and find is None:
         return rough
     return _ink_of_strokes(dark, is_outside, min(round(narrower_px * scale), widest_px), find)

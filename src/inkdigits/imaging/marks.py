@@ -15,7 +15,7 @@ Labels = NDArray[np.int32]
 MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
 _WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
-_LOW, _MANY = 0.2, 5  # of a height; so many marks that are lower outweigh a high one
+_LOW, _BROAD = 0.2, 0.4  # of a height: what is lower, and not so broad, is a tick or a crumb
 _ALIKE, _SMALLEST, _SEVERAL = 1.6, 0.08, 3  # times as high; a share of a height; so many marks
 _FILLED = 0.65  # a dot is more of its box
 _RIM_CONTACT = 0.4  # of a mark's length on the page's border: it is the border, unless, as the foot
@@ -106,10 +106,12 @@ def typical_height_px(marks: Marks) -> float:
     is_alike = (marks.height > typical / _ALIKE) & (marks.height < typical * _ALIKE)
     if is_alike.sum() > 1 or not is_lower.any():
         return typical
-    lower = marks.height[is_lower]
-    others = _weighted_median(lower)
-    num_alike = ((lower > others / _ALIKE) & (lower < others * _ALIKE)).sum()
-    return others if num_alike >= (_SEVERAL if others > _LOW * typical else _MANY) else typical
+    lower = marks.where(is_lower)
+    others = _weighted_median(lower.height)
+    is_one = (lower.height > others / _ALIKE) & (lower.height < others * _ALIKE)
+    if others < _LOW * typical:
+        is_one &= lower.width > _BROAD * lower.height
+    return others if is_one.sum() >= _SEVERAL else typical
 
 
 def _weighted_median(heights: NDArray[np.int64]) -> float:

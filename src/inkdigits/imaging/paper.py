@@ -21,6 +21,7 @@ _TABLE_PX, _EDGE_PX = 7, 5  # in small: what is narrower is a stroke; how wide a
 _SHARP = 1.4  # times lighter on one side of the paper's edge: of a shadow's it is less
 _SOFT_AREA_PX = 40  # in small, where an edge is two pixels wide: so much is a shadow's
 _MUCH_OF_SIDE, _MOSTLY = 0.25, 0.6  # along the border: of its side, or of the table's length
+_NOTE = 0.4  # of the picture's shorter side: a note is no smaller
 _MIN_PANEL_PX, _FILLED = 24, 0.9  # in small: a panel holds a line; how much it is a rectangle
 
 
@@ -63,7 +64,8 @@ def panels(grounds: list[Pixels]) -> list[Pixels]:
 
     Args:
         grounds: (H, W) uint8, as ``without_strokes`` gives them: of the whole, and of each
-            channel, because a yellow note is dark in blue alone.
+            channel, because a yellow note is dark in blue alone. So is the band of a highlighter,
+            whose edge goes through digits; only what is large in a channel is a note.
 
     Returns:
         For each, (H, W) uint8: 1 at its edge, ``WITHIN`` inside, 0 elsewhere.
@@ -71,9 +73,12 @@ def panels(grounds: list[Pixels]) -> list[Pixels]:
     near = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
     found = np.zeros_like(grounds[0])
     found_panels = []
-    for ground in grounds:
+    height, width = grounds[0].shape
+    for index, ground in enumerate(grounds):
         light = quantile(ground, 0.8)
-        for corners in [of for share in _TABLES for of in _rectangles(ground < share * light)]:
+        least_px = _MIN_PANEL_PX if index == 0 else max(_NOTE * min(height, width), _MIN_PANEL_PX)
+        rectangles = [_rectangles(ground < share * light, least_px) for share in _TABLES]
+        for corners in [corners for found_here in rectangles for corners in found_here]:
             panel = np.zeros_like(ground)
             cv2.fillConvexPoly(panel, corners, 1)
             if not (panel & found).any():
@@ -83,14 +88,14 @@ def panels(grounds: list[Pixels]) -> list[Pixels]:
     return found_panels
 
 
-def _rectangles(is_dark: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
-    """The corners of each dark rectangle (4, 2) that is no stroke, nor at the border."""
+def _rectangles(is_dark: NDArray[np.bool_], least_px: float) -> list[NDArray[np.int32]]:
+    """The corners of each dark rectangle (4, 2) that is no smaller, nor at the border."""
     height, width = is_dark.shape
     found = []
     dark = is_dark.astype(np.uint8)
     for outline in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
         x, y, wide, high = cv2.boundingRect(outline)
-        if min(x, y, width - x - wide, height - y - high) == 0 or min(wide, high) < _MIN_PANEL_PX:
+        if min(x, y, width - x - wide, height - y - high) == 0 or min(wide, high) < least_px:
             continue
         corners = cv2.boxPoints(cv2.minAreaRect(outline))
         if cv2.contourArea(outline) >= _FILLED * cv2.contourArea(corners):

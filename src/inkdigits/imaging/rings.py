@@ -2,7 +2,8 @@
 
 A ring goes once round the middle of its box at much the same distance, if the box is made a
 square, and holds strokes that do not touch it, or is far higher than digits are. So it is told
-from a 0, which holds nothing, and from a 6, an 8 or a 9, which come nearer to their middle.
+from a 0, which holds nothing, or a stroke through it, and from a 6, an 8 or a 9, which come nearer
+to their middle.
 """
 
 import math
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.marks import Labels, Marks, find_marks, typical_height_px
+from inkdigits.imaging.ranks import median
 
 _NUM_RAYS = 180  # from the middle of a ring
 _NEIGHBOURS = 11  # of a ray, in whose middle it is expected to end
@@ -24,9 +26,10 @@ _GONE_ROUND = 0.8  # of the rays
 _EMPTY = 0.4  # of its box is ink, at most, in a ring and what touches it
 _LOWEST, _HIGHEST = 0.25, 0.9  # of a ring's height: that of what it holds
 _HIGHER, _TOUCHING = 1.35, 0.45  # times as high as digits; of its height, what touches it
+_BAR = 0.35  # of its length: what is thinner, and alone in a ring, is the stroke through a 0
 _REST = 0.15  # of its height: what is less, and beside its way, is its own wobble
 _PEN = 1.3  # a ring is so many times as wide as its pen, on either side
-_CROWD = 1000  # on a page of more marks than that, nobody drew rings
+_CROWD, _MOST = 1000, 50  # on a page of more marks, nobody drew rings; so many are looked at
 
 
 def without_rings(ink: Ink) -> Ink:
@@ -51,10 +54,12 @@ def ring_mask(ink: Ink) -> NDArray[np.bool_]:
     typical_px = typical_height_px(marks)
     is_empty = marks.area < _EMPTY * marks.width * marks.height
     is_high = marks.height > typical_px / 2
-    for index in np.flatnonzero(is_empty & is_high).tolist():
-        holds = bool(_within(marks, index).any())
-        if holds or marks.height[index] > _HIGHER * typical_px:
-            _add_ring(mask, labels, marks.where(np.array([index])), holds=holds)
+    candidates = np.flatnonzero(is_empty & is_high)
+    highest = candidates[np.argsort(-marks.height[candidates], kind="stable")][:_MOST]
+    for index in highest.tolist():
+        held = marks.where(_within(marks, index))
+        if len(held.label) or marks.height[index] > _HIGHER * typical_px:
+            _add_ring(mask, labels, marks.where(np.array([index])), held)
     return mask
 
 
@@ -70,8 +75,8 @@ def _within(marks: Marks, index: int) -> NDArray[np.bool_]:
     return np.asarray(is_inside & is_fit & (marks.width < marks.width[index]), bool)
 
 
-def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, *, holds: bool) -> None:
-    """Add a mark's pixels to a mask, if it is a ring, but for what lies in it."""
+def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, held: Marks) -> None:
+    """Add a mark's pixels to a mask, if it is a ring, but for what lies in it and touches it."""
     box = mark.box()
     place = np.s_[box.y : box.bottom, box.x : box.right]
     own = (labels[place] == mark.label[0]).astype(np.uint8)
@@ -90,10 +95,19 @@ def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, *, holds: bo
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     is_touching = sides > _REST * box.height
     is_touching[0] = False
-    if holds or (stats[is_touching, cv2.CC_STAT_HEIGHT] > _TOUCHING * box.height).any():
+    is_digit = is_touching & (stats[:, cv2.CC_STAT_HEIGHT] > _TOUCHING * box.height)
+    pieces = [parts == part for part in np.flatnonzero(is_digit).tolist()]
+    pieces += [labels[place] == label for label in held.label.tolist()]
+    if len(pieces) > 1 or (pieces and not _is_bar(pieces[0])):
         kept = is_touching[parts].astype(np.uint8)
         is_near = cv2.dilate(own - kept, np.ones((3, 3), np.uint8)) > kept
         mask[place] |= is_near & ((own > 0) | (labels[place] == 0))
+
+
+def _is_bar(piece: NDArray[np.bool_]) -> bool:
+    """Whether a piece (h, w) is long and thin, as the stroke through a 0 is."""
+    shorter, longer = sorted(cv2.minAreaRect(np.argwhere(piece).astype(np.float32))[1])
+    return shorter < _BAR * longer
 
 
 def _rays(
@@ -126,7 +140,8 @@ def _rays(
     last[ray[outwards]] = outwards  # of several on a ray, the farthest is written last
     ends = np.where(last >= 0, distance[last], np.float32(0))
     wrapped = np.concatenate([ends[-(_NEIGHBOURS // 2) :], ends, ends[: _NEIGHBOURS // 2]])
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(wrapped, _NEIGHBOURS), axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(wrapped, _NEIGHBOURS)
+    usual = np.partition(windows, _NEIGHBOURS // 2, axis=1)[:, _NEIGHBOURS // 2]  # the medians
     goes_round = (np.abs(ends - usual) < _OFF) & (usual > nearest) & (usual < farthest)
     per_px = np.maximum(np.hypot(u / half[0], v / half[1]) / distance, np.float32(1e-6))
     return float(goes_round.mean()), points[last[goes_round]], (distance - usual[ray]) / per_px
@@ -137,4 +152,4 @@ def _pen_px(own: NDArray[np.uint8]) -> float:
     padded = np.pad(own, 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return max(1.0, 2 * float(np.median(ridge)) - 1)
+    return max(1.0, 2 * median(ridge) - 1)

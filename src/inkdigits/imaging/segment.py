@@ -55,7 +55,7 @@ class Finding(NamedTuple):
     Attributes:
         lines: in reading order, each of at least one atom.
         note: why something was left out; empty if nothing was.
-        ink: (h, w) float32, the page's ink without the lines that were printed on it.
+        ink: (h, w) float32, the page's ink without printed lines, and without rings round digits.
     """
 
     lines: list[LineAtoms]

@@ -90,7 +90,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
 
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
     it is as high as others, a hint of one, and else left out whole. What is larger, such as a
-    table with all that touches it, is kept where there is a stroke, but for printed lines.
+    table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
+    round digits, and what shows through from the back, are left out whatever the network says.
 
     Args:
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being

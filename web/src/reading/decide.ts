@@ -122,8 +122,8 @@ export function judge(
 
 /**
  * Judge digits by what stands beside them, given how probably each is a letter. What may be a
- * slash, and bars alone, are doubted unless they are digits; on a crowded page, whatever is not sure
- * is none.
+ * slash, an o or another sign, and bars and rings alone, are doubted unless they are digits; on a
+ * crowded page, whatever is not sure is none.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],

@@ -11,7 +11,7 @@ const RIM_CONTACT = 0.4; // of a mark's length on the page's border: it is no di
 const ALIKE = 1.6; // times as high is no more alike in height
 const SMALLEST = 0.08; // of a typical height: what is lower is a speck
 const SEVERAL = 3;
-const [LOW, MANY] = [0.2, 5]; // of a height; so many marks that are lower outweigh a high one
+const [LOW, BROAD] = [0.2, 0.4]; // of a height: what is lower, and not so broad, is a crumb
 const FILLED = 0.65; // a dot is more of its box
 
 export interface Mark {
@@ -106,8 +106,8 @@ export function isCutOff([x, y, width, height]: Box, ink: Ink): boolean {
 /**
  * The height of a typical mark, each counted by its height, frames not at all.
  *
- * One that is far higher than several others, which are no dots, and alone in that, is a drawing
- * beside them.
+ * One that is far higher than several others, which are alike and no dots, and alone in that, is a
+ * drawing beside them, or the pen that lies on the page.
  */
 export function typicalHeight(marks: readonly Mark[]): number {
   const inner = withoutFrames(marks);
@@ -119,11 +119,17 @@ export function typicalHeight(marks: readonly Mark[]): number {
     mark.area < FILLED * widthOf(mark) * heightOf(mark);
   const isAlike = (mark: Mark): boolean =>
     heightOf(mark) > typical / ALIKE && heightOf(mark) < typical * ALIKE;
-  const lower = counted.filter(isLower).map(heightOf);
+  const lower = counted.filter(isLower);
   if (counted.filter(isAlike).length > 1 || !lower.length) return typical;
-  const others = weightedMedian(lower);
-  const alike = lower.filter((height) => height > others / ALIKE && height < others * ALIKE);
-  return alike.length >= (others > LOW * typical ? SEVERAL : MANY) ? others : typical;
+  const others = weightedMedian(lower.map(heightOf));
+  const areSmall = others < LOW * typical;
+  const alike = lower.filter(
+    (mark) =>
+      heightOf(mark) > others / ALIKE &&
+      heightOf(mark) < others * ALIKE &&
+      (!areSmall || widthOf(mark) > BROAD * heightOf(mark)),
+  );
+  return alike.length >= SEVERAL ? others : typical;
 }
 
 function weightedMedian(heights: readonly number[]): number {

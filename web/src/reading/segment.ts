@@ -1,5 +1,6 @@
 /**
- * Digits from ink: strokes put together to digits, and digits to lines. As `imaging/segment.py`.
+ * Digits from ink: strokes put together to digits, and digits to lines. As `imaging/segment.py`, but
+ * that printed lines and rings round digits stay: what is drawn here has none.
  */
 
 import {

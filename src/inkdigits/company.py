@@ -178,24 +178,26 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[list[bool]
 
 def _lean(glyph: NDArray[np.float32]) -> float:
     """How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one."""
-    ink = np.where(glyph > _INK, glyph, 0).astype(np.float64)
-    weight = ink.sum(axis=1)
-    rows = np.flatnonzero(weight)
+    rows, middle = _middles(glyph)
     if len(rows) < 3:
         return 0.0
-    middle = ink[rows] @ np.arange(ink.shape[1]) / weight[rows]  # of the ink, in each row
     up = rows.mean() - rows
     return float(up @ middle / (up @ up))
 
 
 def _bow(glyph: NDArray[np.float32]) -> float:
     """How far a stroke's ends lie to the right of a parabola's middle, in heights; 0 if broken."""
-    ink = np.where(glyph > _INK, glyph, 0).astype(np.float64)
-    rows = np.flatnonzero(ink.sum(axis=1))
+    rows, middle = _middles(glyph)
     if len(rows) < 3 or len(rows) != rows[-1] + 1 - rows[0]:
         return 0.0
-    ink = ink[rows]
-    middle = ink @ np.arange(ink.shape[1]) / ink.sum(axis=1)  # of the stroke, in each row
     square = np.linspace(-1.0, 1.0, len(rows)) ** 2
     square -= square.mean()
     return float(square @ middle / (square @ square) / len(rows))
+
+
+def _middles(glyph: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The rows of a glyph that have ink, (n,), and the middle of the ink in each."""
+    ink = np.where(glyph > _INK, glyph, 0).astype(np.float64)
+    weight = ink.sum(axis=1)
+    rows = np.flatnonzero(weight)
+    return rows, ink[rows] @ np.arange(ink.shape[1]) / weight[rows]

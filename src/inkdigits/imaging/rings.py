@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink
-from inkdigits.imaging.marks import Labels, Marks, find_marks, typical_height_px
-from inkdigits.imaging.ranks import median
+from inkdigits.imaging.marks import Labels, Marks, find_marks, stroke_px, typical_height_px
 
 _NUM_RAYS = 180  # from the middle of a ring
 _NEIGHBOURS = 11  # of a ray, in whose middle it is expected to end
@@ -90,7 +89,8 @@ def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, held: Marks)
     if share < _GONE_ROUND:
         return
     rest = np.zeros_like(own)
-    rest[tuple(at[np.abs(beyond_px) > _PEN * _pen_px(own)].T)] = 1
+    far_px = _PEN * stroke_px(np.pad(own, 1).astype(np.float32))
+    rest[tuple(at[np.abs(beyond_px) > far_px].T)] = 1
     _, parts, stats, _ = cv2.connectedComponentsWithStats(rest)
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     is_touching = sides > _REST * box.height
@@ -145,11 +145,3 @@ def _rays(
     goes_round = (np.abs(ends - usual) < _OFF) & (usual > nearest) & (usual < farthest)
     per_px = np.maximum(np.hypot(u / half[0], v / half[1]) / distance, np.float32(1e-6))
     return float(goes_round.mean()), points[last[goes_round]], (distance - usual[ray]) / per_px
-
-
-def _pen_px(own: NDArray[np.uint8]) -> float:
-    """How wide the pen of a mark (h, w) is, in pixels."""
-    padded = np.pad(own, 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
-    ridge = depth[(depth > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))]
-    return max(1.0, 2 * median(ridge) - 1)

@@ -167,25 +167,28 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
 
 /** How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one. */
 function leanOf(glyph: Float32Array): number {
-  const rows: (readonly [number, number])[] = []; // y, and the middle of the ink
-  for (let y = 0; y < GLYPH_PX; y++) {
-    let [sum, moment] = [0, 0];
-    for (let x = 0; x < GLYPH_PX; x++) {
-      const ink = glyph[y * GLYPH_PX + x]!;
-      if (ink > INK) [sum, moment] = [sum + ink, moment + ink * x];
-    }
-    if (sum) rows.push([y, moment / sum]);
-  }
+  const { rows, middles } = middlesOf(glyph);
   if (rows.length < 3) return 0;
-  const mean = sumOf(rows.map(([y]) => y)) / rows.length;
-  const along = sumOf(rows.map(([y, middle]) => (mean - y) * middle));
-  return along / sumOf(rows.map(([y]) => (mean - y) ** 2));
+  const mean = sumOf(rows) / rows.length;
+  const along = sumOf(middles.map((middle, index) => (mean - rows[index]!) * middle));
+  return along / sumOf(rows.map((y) => (mean - y) ** 2));
 }
 
 /** How far a stroke's ends lie to the right of a parabola's middle, in heights; 0 if broken. */
 function bowOf(glyph: Float32Array): number {
+  const { rows, middles } = middlesOf(glyph);
+  const count = rows.length;
+  if (count < 3 || count !== rows.at(-1)! + 1 - rows[0]!) return 0;
+  const squares = middles.map((_, row) => ((2 * row) / (count - 1) - 1) ** 2);
+  const mean = sumOf(squares) / count;
+  const spread = sumOf(squares.map((square) => (square - mean) ** 2));
+  return sumOf(middles.map((middle, row) => (squares[row]! - mean) * middle)) / spread / count;
+}
+
+/** The rows of a glyph that have ink, and the middle of the ink in each. */
+function middlesOf(glyph: Float32Array): { rows: number[]; middles: number[] } {
+  const rows: number[] = [];
   const middles: number[] = [];
-  let [first, last] = [GLYPH_PX, -1];
   for (let y = 0; y < GLYPH_PX; y++) {
     let [sum, moment] = [0, 0];
     for (let x = 0; x < GLYPH_PX; x++) {
@@ -193,13 +196,8 @@ function bowOf(glyph: Float32Array): number {
       if (ink > INK) [sum, moment] = [sum + ink, moment + ink * x];
     }
     if (!sum) continue;
-    [first, last] = [Math.min(first, y), y];
+    rows.push(y);
     middles.push(moment / sum);
   }
-  const count = middles.length;
-  if (count < 3 || count !== last + 1 - first) return 0;
-  const squares = middles.map((_, row) => ((2 * row) / (count - 1) - 1) ** 2);
-  const mean = sumOf(squares) / count;
-  const spread = sumOf(squares.map((square) => (square - mean) ** 2));
-  return sumOf(middles.map((middle, row) => (squares[row]! - mean) * middle)) / spread / count;
+  return { rows, middles };
 }

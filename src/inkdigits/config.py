@@ -206,6 +206,9 @@ class TrainConfig(ConfigSection):
     members: int = config_field(
         1, "how many networks, of seeds that follow one another, are joined", low=1, high=1000
     )
+    start: str = config_field(
+        "", "finished run whose network is trained on, instead of one with fresh weights; or none"
+    )
     epochs: int = config_field(20, "passes over the training images", low=1, high=10_000)
     batch_size: int = config_field(128, "images a step", low=1, high=65_536)
     optimizer: str = config_field("adamw", "adamw or adam", choices=("adamw", "adam"))

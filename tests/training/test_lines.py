@@ -184,7 +184,9 @@ class TestErrors:
         with pytest.raises(ConfigError, match=r"data\.strips is 0.*100000"):
             fit_lines(config.replace(data={"strips": 0}), tmp_path / "run")
 
-    @pytest.mark.parametrize("change", [{"members": 3}, {"teacher": "runs/other"}])
+    @pytest.mark.parametrize(
+        "change", [{"members": 3}, {"teacher": "runs/other"}, {"start": "runs/other"}]
+    )
     def test_what_it_does_not_have(self, config, tmp_path, change):
         with pytest.raises(ConfigError, match="learns alone"):
             fit_lines(config.replace(train=change), tmp_path / "run")

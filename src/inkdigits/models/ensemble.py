@@ -1,4 +1,7 @@
-"""Several networks, or several looks of one: what comes out is the mean of what each believes."""
+"""Several networks, or several looks of one: what comes out is the mean of what each believes.
+
+Or, of networks that started from the same one, that of their weights: a single network.
+"""
 
 import math
 from collections.abc import Sequence
@@ -30,6 +33,24 @@ def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
     ]
     logits = MeanBelief(name="logits")([member(glyph) for member in members])
     return keras.Model(glyph, logits, name="ensemble")
+
+
+def averaged(networks: Sequence[keras.Model]) -> keras.Model:
+    """Make one network of several that were trained on from the same one: a model soup.
+
+    Source: Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models
+    improves accuracy without increasing inference time".
+
+    Args:
+        networks: at least one, of the same layers. They are left as they are.
+
+    Returns:
+        A network like each, whose weights, running means and variances are their means.
+    """
+    soup = keras.models.clone_model(networks[0])
+    apart = zip(*(network.get_weights() for network in networks), strict=True)
+    soup.set_weights([np.mean(weights, axis=0) for weights in apart])
+    return soup
 
 
 def seen_at_angles(network: keras.Model, angle_deg: float) -> keras.Model:

@@ -1,5 +1,7 @@
 """Several runs as one: train the members one after the other, and join what they learned.
 
+Joined is what they believe, or, where they started from the same network, their weights.
+
 The result is a run folder like any other, so it is evaluated, exported and read like any other.
 """
 
@@ -11,11 +13,12 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from inkdigits.config import Config
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.models.canonical import Canonical
-from inkdigits.models.ensemble import ensemble
+from inkdigits.models.ensemble import averaged, ensemble
 from inkdigits.models.zoo import reading_model
 from inkdigits.training.examples import Examples, load_examples
 from inkdigits.training.finish import finish
@@ -25,8 +28,19 @@ from inkdigits.training.run import Run, environment, network_of
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
 # Of a member, which may have been trained elsewhere than it is joined.
-_MADE = ("python", "keras", "backend", "processor", "cores", "devices", "git_revision", "teacher")
+_MADE = (
+    "python",
+    "keras",
+    "backend",
+    "processor",
+    "cores",
+    "devices",
+    "git_revision",
+    "teacher",
+    "start",
+)
 _TINY = 1e-30
+_WORSE = 0.01  # than the worst member, of the validation images: a mean of weights that is none
 
 
 def fit_ensemble(
@@ -59,7 +73,7 @@ def fit_ensemble(
     ]
     if len(recipes) < 2:
         raise ConfigError("train.members is 1, but an ensemble has at least 2 members.")
-    check(config.train)
+    check(config)
     run = Run.open(folder) if resume else Run.unused(folder)
     if resume and run.config() != config:
         raise RunError(
@@ -89,6 +103,7 @@ def join(
     folders: Sequence[Path],
     folder: Path,
     *,
+    average_weights: bool = False,
     data_dir: Path | None = None,
     examples: Examples | None = None,
 ) -> Run:
@@ -97,6 +112,8 @@ def join(
     Args:
         folders: at least two finished runs, validated on the same images.
         folder: the run folder to make.
+        average_weights: make one network, no larger than each, of runs that were trained on from
+            the same one (``train.start``); else what the members believe is averaged.
         data_dir: where the data sets lie; see ``inkdigits.data.mnist``.
         examples: what ``load_examples`` made of the joined run's ``data`` before, to save its
             time: that of the members, where it is the same for all.
@@ -107,7 +124,8 @@ def join(
 
     Raises:
         ConfigError: fewer than two runs, or the same one twice.
-        RunError: one is not finished, was validated on other images, or has other outputs.
+        RunError: one is not finished, was validated on other images, or has other outputs; or
+            their weights have no mean that reads.
     """
     if len({each.resolve() for each in folders}) < max(len(folders), 2):
         raise ConfigError(
@@ -115,15 +133,19 @@ def join(
         )
     run = Run.unused(folder)
     members = [Run.open(each) for each in folders]
-    config = _common(members)
-    _models(members)  # what cannot be joined is an error before data is read
+    config = _common(members, average_weights)
+    # What cannot be joined is an error before data is read.
+    if average_weights:
+        _check_alike(members, _networks(members))
+    else:
+        _networks(members)
     examples = load_examples(config.data, data_dir) if examples is None else examples
-    _join(run, config, members, examples)
+    _join(run, config, members, examples, average_weights)
     run.write("config.toml", config.to_toml())  # last: a join that failed may be tried again
     return run
 
 
-def _common(members: Sequence[Run]) -> Config:
+def _common(members: Sequence[Run], average_weights: bool) -> Config:
     configs = [member.config() for member in members]
     for member, config in zip(members, configs, strict=True):
         for name in _SHARED:
@@ -135,29 +157,45 @@ def _common(members: Sequence[Run]) -> Config:
                     "them again."
                 )
     added = {name: max(getattr(config.data, name) for config in configs) for name in _ADDED}
+    if average_weights:
+        return configs[0].replace(data=added)
     names = "+".join(config.train.model for config in configs)  # no recipe: it cannot be trained
     return configs[0].replace(train={"model": names, "members": len(members)}, data=added)
 
 
-def _models(members: Sequence[Run]) -> list[keras.Model]:
-    models = []
+def _networks(members: Sequence[Run]) -> list[keras.Model]:
+    networks: list[keras.Model] = []
     for member in members:
         member.read_json("calibration.json")  # written last: it says that the run did finish
-        models.append(member.load_model())
-        expected, found = (_num_outputs(model, member) for model in (models[0], models[-1]))
+        networks.append(network_of(member.load_model(), member.model_path))
+        expected, found = (int(each.output.shape[-1]) for each in (networks[0], networks[-1]))
         if found != expected:
             raise RunError(
                 f"{member.folder} has {found} outputs, but {members[0].folder} has {expected}: "
                 "only one of them was taught what is no digit. Join runs that all were, or none."
             )
-    return models
+    return networks
 
 
-def _num_outputs(model: keras.Model, member: Run) -> int:
-    return int(network_of(model, member.model_path).output.shape[-1])
+def _check_alike(members: Sequence[Run], networks: Sequence[keras.Model]) -> None:
+    """See that each network's weights have a counterpart in the others."""
+    kinds = [(each.name, [weight.shape for weight in each.weights]) for each in networks]
+    for member, kind in zip(members, kinds, strict=True):
+        if kind != kinds[0]:
+            raise RunError(
+                f"{member.folder} has the network {kind[0]!r}, but {members[0].folder} has "
+                f"{kinds[0][0]!r}: weights of one network only can be averaged. Name runs of one, "
+                "or join what they believe."
+            )
 
 
-def _join(run: Run, config: Config, members: Sequence[Run], examples: Examples) -> None:
+def _join(
+    run: Run,
+    config: Config,
+    members: Sequence[Run],
+    examples: Examples,
+    average_weights: bool = False,
+) -> None:
     """Write all of a run but its configuration."""
     facts = examples.facts()
     for member in members:
@@ -167,21 +205,42 @@ def _join(run: Run, config: Config, members: Sequence[Run], examples: Examples) 
                 f"{member.folder} was validated on other images than data.source "
                 f"{config.data.source!r} has now. Put the former data back, or train it again."
             )
-    models = _models(members)
-    networks = [
-        network_of(model, member.model_path) for model, member in zip(models, members, strict=True)
-    ]
-    joined = ensemble(networks)
+    networks = _networks(members)
+    ink, shown = examples.validation()
+    if average_weights:
+        joined = averaged(networks)
+        beliefs = _of_averages(networks, ink)
+    else:
+        joined = ensemble(networks)
+        beliefs = _of_ensembles(joined, ink)
+    num_digits = len(examples.validation_labels)
+    history = _history(members, beliefs, shown, num_digits, config.train.label_smoothing)
+    if average_weights:
+        _check_reads(members, history)
     run.save_model(reading_model(joined), run.model_path)
-    run.write_history(_history(members, joined, config.train.label_smoothing, examples))
+    run.write_history(history)
     run.write_json(
         "environment.json",
         environment(examples.hashes)
         | {"seed": config.train.seed}
         | facts
-        | {"members": [_facts(member, config) for member in members]},
+        | {"members": [_facts(member, config) for member in members]}
+        | {"averaged": "weights" if average_weights else "beliefs"},
     )
     finish(run, examples)
+
+
+def _check_reads(members: Sequence[Run], history: Sequence[dict[str, float]]) -> None:
+    """See that the mean of the weights reads about as well as each: unrelated ones have none."""
+    worst = min(member.history()[-1]["val_accuracy"] for member in members)
+    accuracy = history[-1]["val_accuracy"]
+    if accuracy < worst - _WORSE:
+        names = ", ".join(str(member.folder) for member in members)
+        raise RunError(
+            f"The mean of the weights of {names} reads {accuracy:.1%} of the validation images, "
+            f"but each of them reads at least {worst:.1%}: they did not start from the same "
+            "network. Train one on from the other by train.start, or join what they believe."
+        )
 
 
 def _facts(member: Run, config: Config) -> dict[str, Any]:
@@ -203,22 +262,35 @@ def _facts(member: Run, config: Config) -> dict[str, Any]:
     } | kept
 
 
-def _history(
-    members: Sequence[Run], joined: keras.Model, smoothing: float, examples: Examples
-) -> list[dict[str, float]]:
-    """A row a member: what it learned, and how the members up to it validate together."""
+def _of_ensembles(joined: keras.Model, ink: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the first member, the first two, and so on believe: (members, n, outputs)."""
     entry = keras.Input((None, None))
     apart = keras.Model(joined.input, joined.get_layer("logits").input)(Canonical()(entry))
-    model = keras.Model(entry, ops.softmax(ops.stack(apart, axis=1)))  # (n, members, outputs)
+    model = keras.Model(entry, ops.softmax(ops.stack(apart, axis=1)))
+    beliefs = model.predict(ink, batch_size=512, verbose=0)  # (n, members, outputs)
+    numbers = np.arange(1, beliefs.shape[1] + 1)[:, None, None]
+    return np.asarray(np.cumsum(beliefs, axis=1, dtype=np.float64).swapaxes(0, 1) / numbers)
 
-    ink, shown = examples.validation()
-    beliefs = model.predict(ink, batch_size=512, verbose=0)
-    # Means over the first member, the first two, and so on: (members, n, outputs).
-    numbers = np.arange(1, len(members) + 1)[:, None, None]
-    means = np.cumsum(beliefs, axis=1, dtype=np.float64).swapaxes(0, 1) / numbers
-    num_digits = len(examples.validation_labels)
+
+def _of_averages(networks: Sequence[keras.Model], ink: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The same of networks whose weights are averaged."""
+    entry = keras.Input((None, None))
+    means = [averaged(networks[: number + 1]) for number in range(len(networks))]
+    models = [keras.Model(entry, ops.softmax(mean(Canonical()(entry)))) for mean in means]
+    beliefs = [model.predict(ink, batch_size=512, verbose=0) for model in models]
+    return np.array(beliefs, np.float64)
+
+
+def _history(
+    members: Sequence[Run],
+    beliefs: NDArray[np.float64],
+    shown: NDArray[np.int64],
+    num_digits: int,
+    smoothing: float,
+) -> list[dict[str, float]]:
+    """A row a member: what it learned, and how the members up to it validate together."""
     rows: list[dict[str, float]] = []
-    for member, probabilities in zip(members, means, strict=True):
+    for member, probabilities in zip(members, beliefs, strict=True):
         epochs = member.history()
         right = probabilities.argmax(axis=1) == shown
         logs = np.log(np.maximum(probabilities[:num_digits], _TINY))

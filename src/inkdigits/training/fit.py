@@ -7,7 +7,7 @@ never had been.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from inkdigits.training.examples import (
 from inkdigits.training.finish import describe, finish, save_curves
 from inkdigits.training.losses import Loss, accuracy
 from inkdigits.training.run import Run, environment, load_model
+from inkdigits.training.start import Start
 from inkdigits.training.teacher import Teacher, targets, taught
 from inkdigits.training.tensorboard import EventLog
 
@@ -70,16 +71,16 @@ def fit(
             f"train.members is {train.members}, but this trains one network; set it to 1, or use "
             "inkdigits.training.ensemble.fit_ensemble."
         )
-    teacher = check(train)  # what is wrong is an error before data is read
-    run = continued(folder, config, teacher) if resume else Run.unused(folder)
+    teacher, start = check(config)  # what is wrong is an error before data is read
+    learns_from = {
+        name: of.facts() for name, of in (("teacher", teacher), ("start", start)) if of is not None
+    }
+    run = continued(folder, config, learns_from) if resume else Run.unused(folder)
     examples = load_examples(config.data, data_dir) if examples is None else examples
     run = run if resume else Run.create(folder, config)
     run.write_json(
         "environment.json",
-        environment(examples.hashes)
-        | {"seed": train.seed}
-        | examples.facts()
-        | ({"teacher": teacher.facts()} if teacher else {}),
+        environment(examples.hashes) | {"seed": train.seed} | examples.facts() | learns_from,
     )
     learned: Any = examples.labels
     if teacher and train.teacher_sees == "clean":
@@ -90,7 +91,7 @@ def fit(
     if resume and run.checkpoint_path.exists():
         model = load_model(run.checkpoint_path)
     else:
-        model = _start(config, run, teacher, num_steps=steps * train.epochs)
+        model = _start(config, run, teacher, start, num_steps=steps * train.epochs)
     first_epoch = int(model.optimizer.iterations) // steps
     run.write_history(run.history()[:first_epoch])
     if first_epoch < train.epochs and not _is_over(train, run):
@@ -112,16 +113,18 @@ def fit(
     return run
 
 
-def check(train: TrainConfig) -> Teacher | None:
-    """See whether the network that is named can be built, and open the teacher.
+def check(config: Config) -> tuple[Teacher | None, Start | None]:
+    """See whether the network that is named can be built, and open what it learns from.
 
     Returns:
-        The teacher; None without one.
+        The teacher and the start; None for what there is not.
 
     Raises:
-        ConfigError: there is no such network or teacher, or the teacher cannot be asked so.
-        RunError, BundleError: the teacher is unfinished or damaged.
+        ConfigError: there is no such network or teacher, or the teacher cannot be asked so, or
+            the start is of another network, or knows what is validated on.
+        RunError, BundleError: the teacher or the start is unfinished or damaged.
     """
+    train = config.train
     zoo.build_network(train.model)
     teacher = Teacher.open(train.teacher) if train.teacher else None
     if teacher and teacher.network is None and train.teacher_sees == "augmented":
@@ -129,7 +132,7 @@ def check(train: TrainConfig) -> Teacher | None:
             f"The bundle {train.teacher} cannot be asked in each step, for it is no Keras model. "
             "Give the run that it was made of, or set train.teacher_sees to clean."
         )
-    return teacher
+    return teacher, Start.open(config, _num_outputs(config)) if train.start else None
 
 
 def _train(
@@ -230,11 +233,18 @@ class _Epochs(keras.callbacks.Callback):
         self.model.stop_training = _is_over(self._config, self._run)
 
 
-def continued(folder: Path, config: Config, teacher: Teacher | None = None) -> Run:
+def continued(
+    folder: Path, config: Config, learns_from: Mapping[str, Mapping[str, str]] | None = None
+) -> Run:
     """Open a run to go on with it.
 
+    Args:
+        folder: of the run.
+        config: what it should have been started with.
+        learns_from: path and sha256 of its teacher and its start, by these names.
+
     Raises:
-        RunError: there is none, or it was started with another configuration or teacher.
+        RunError: there is none, or it was started with another configuration, teacher or start.
     """
     run = Run.open(folder)
     if run.config() != config:
@@ -242,14 +252,16 @@ def continued(folder: Path, config: Config, teacher: Teacher | None = None) -> R
             f"The run in {folder} was started with another configuration. Go on with the one in "
             "its config.toml, or start a new run in another folder."
         )
-    if teacher and (folder / "environment.json").exists():
-        before = run.read_json("environment.json").get("teacher", {}).get("sha256")
-        if before != teacher.sha256:
-            raise RunError(
-                f"The run in {folder} was started with another teacher: the SHA-256 of "
-                f"{teacher.path} was {before}, and is {teacher.sha256}. Put the former one back, "
-                "or start a new run in another folder."
-            )
+    if learns_from and (folder / "environment.json").exists():
+        told = run.read_json("environment.json")
+        for name, facts in learns_from.items():
+            before = told.get(name, {}).get("sha256")
+            if before != facts["sha256"]:
+                raise RunError(
+                    f"The run in {folder} was started with another {name}: the SHA-256 of "
+                    f"{facts['path']} was {before}, and is {facts['sha256']}. Put the former one "
+                    "back, or start a new run in another folder."
+                )
     return run
 
 
@@ -257,10 +269,14 @@ def _num_outputs(config: Config) -> int:
     return zoo.NUM_CLASSES + config.data.has_nondigits
 
 
-def _start(config: Config, run: Run, teacher: Teacher | None, num_steps: int) -> keras.Model:
+def _start(
+    config: Config, run: Run, teacher: Teacher | None, start: Start | None, num_steps: int
+) -> keras.Model:
     """A fresh training model, saved at once: that finds a full disk before the first epoch."""
     train = config.train
     network = zoo.build_network(train.model, rejects=config.data.has_nondigits)
+    if start:
+        network.set_weights(start.network.get_weights())
     loss = Loss(train.label_smoothing)
     if teacher:
         loss = Loss(train.label_smoothing, train.teacher_weight, train.teacher_temperature)

@@ -202,7 +202,7 @@ def write_record(
     summary = {
         "name": arguments.name,
         "seeds": seeds,
-        "epochs": len(history[0]),
+        "epochs": num_epochs(history[0], environments[0]),
         "minutes": minutes,
         "devices": sorted(set().union(*map(machines, environments))),
         "figures": figures,
@@ -247,10 +247,10 @@ def text(
             f"{figure['mnist_test']['error_answered']:.3%}",
             *(f"{figure[name]['accuracy']:.2%}" for name in names),
             f"{figure['spoiled']['mean']:.2%}",
-            len(epochs),
+            num_epochs(logged, environment),
             f"{spent:.1f}",
         )
-        for figure, epochs, spent in zip(figures, history, summary["minutes"], strict=True)
+        for figure, logged, spent in zip(figures, history, summary["minutes"], strict=True)
     ]
     known = figures[0]["spoiled"]["trained_on"]
     families = [
@@ -298,6 +298,13 @@ Minutes are wall time; other work may have run on the machine at the same time.
 
 Again: `{again}`
 """
+
+
+def num_epochs(history: Sequence[Mapping[str, float]], environment: Mapping[str, Any]) -> int:
+    """Of all trainings whose weights were averaged; else a row each, of epochs or of members."""
+    if environment.get("averaged") == "weights":
+        return round(sum(row["epoch"] for row in history))
+    return len(history)
 
 
 def is_zero_shot(name: str, figure: Any) -> bool:

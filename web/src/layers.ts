@@ -21,8 +21,8 @@ const NODE_OUTPUT = 2;
 const NODE_TYPE = 4;
 
 const AREA = GLYPH_PX * GLYPH_PX;
-const PATCH_PX = 4;
-const STEP_PX = 2;
+export const PATCH_PX = 4;
+export const STEP_PX = 2;
 const BATCH = 4; // occluded glyphs in one call, so that a new stroke never waits long
 
 /** The activations of one layer: maps of width × height, or one row of units. */

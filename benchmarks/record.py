@@ -220,7 +220,7 @@ def write_record(
         write_text(part / "figures.json", json.dumps(summary, indent=2) + "\n")
         rows = [{"seed": figure["seed"], "wrong": figure["wrong"]} for figure in scores]
         write_text(part / "wrong.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        write_text(part / "README.md", text(arguments, summary, environments[0], history))
+        write_text(part / "README.md", text(arguments, summary, environments, history))
         folder = record_folder(arguments.name)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(part, folder)
@@ -230,7 +230,7 @@ def write_record(
 def text(
     arguments: argparse.Namespace,
     summary: Mapping[str, Any],
-    environment: Mapping[str, Any],
+    environments: Sequence[Mapping[str, Any]],
     history: Sequence[Sequence[Any]],
 ) -> str:
     figures = summary["figures"]
@@ -247,10 +247,12 @@ def text(
             f"{figure['mnist_test']['error_answered']:.3%}",
             *(f"{figure[name]['accuracy']:.2%}" for name in names),
             f"{figure['spoiled']['mean']:.2%}",
-            num_epochs(logged, environment),
+            num_epochs(logged, of),
             f"{spent:.1f}",
         )
-        for figure, logged, spent in zip(figures, history, summary["minutes"], strict=True)
+        for figure, logged, of, spent in zip(
+            figures, history, environments, summary["minutes"], strict=True
+        )
     ]
     known = figures[0]["spoiled"]["trained_on"]
     families = [
@@ -273,7 +275,7 @@ def text(
     again += " --sets FOLDER" if arguments.sets else ""
     return f"""# {arguments.name}
 
-Trained on {environment["num_train"]:,} images. {environment["split"]}
+Trained on {environments[0]["num_train"]:,} images. {environments[0]["split"]}
 The weights after the last epoch are kept; the test images were scored once, by ONNX Runtime.
 
 | {" | ".join(header)} |

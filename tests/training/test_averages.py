@@ -63,11 +63,31 @@ def test_it_is_a_run_of_one_network_and_says_what_of(first: Run, second: Run, fo
 def test_networks_that_know_nothing_of_each_other_are_refused(
     first: Run, tmp_path: Path, folder: Path
 ):
-    stranger = fit(first.config().replace(train={"seed": 77}), tmp_path / "stranger")
+    stranger = fit(first.config().replace(train={"seed": 77, "epochs": 1}), tmp_path / "stranger")
     with pytest.raises(RunError, match=r"did not start from the same.*train\.start"):
         join([first.folder, stranger.folder], folder, average_weights=True)
     assert not folder.exists()
     assert join([first.folder, stranger.folder], folder).is_finished  # what they believe has one
+
+
+def test_the_mean_of_grandchildren_and_of_means_has_the_same_root(
+    first: Run, second: Run, tmp_path: Path, folder: Path
+):
+    mean = join([first.folder, second.folder], tmp_path / "mean", average_weights=True)
+    train = {"start": str(mean.folder), "epochs": 1, "seed": 4}
+    third = fit(second.config().replace(train=train), tmp_path / "third")
+    run = join([first.folder, second.folder, third.folder], folder, average_weights=True)
+    for mean_of, *of in zip(weights(run), *map(weights, (first, second, third)), strict=True):
+        np.testing.assert_allclose(mean_of, np.mean(of, axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_a_mean_is_not_gone_on_with(first: Run, second: Run, folder: Path):
+    run = join([first.folder, second.folder], folder, average_weights=True)
+    before = run.model_path.read_bytes()
+    with pytest.raises(RunError, match=r"was joined of others"):
+        fit(run.config(), folder, resume=True)
+    assert run.model_path.read_bytes() == before
+    assert len(run.history()) == 2
 
 
 def test_other_networks_are_refused(quick_config: Config, first: Run, tmp_path: Path, folder: Path):

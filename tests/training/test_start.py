@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from inkdigits.config import Config
-from inkdigits.errors import InkdigitsError
+from inkdigits.errors import InkdigitsError, RunError
+from inkdigits.training.ensemble import fit_ensemble
+from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
 from inkdigits.training.run import Run
+from inkdigits.training.start import Start
 
 _HARDLY = {"epochs": 1, "learning_rate": 1e-8, "weight_decay": 0.0, "seed": 9}
 
@@ -23,6 +26,18 @@ def before(quick_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 def learned(run: Run) -> list[np.ndarray]:
     return [np.asarray(weight) for weight in run.load_model().trainable_weights]
+
+
+def test_running_means_are_gone_on_with_too(quick_config: Config, tmp_path: Path, folder: Path):
+    convnet = quick_config.replace(train={"model": "convnet", "epochs": 4})
+    first = fit(convnet, tmp_path / "first")
+    start = Start.open(convnet.replace(train={"start": str(first.folder)}))
+    kept = first.load_model().get_weights()
+    for weight, expected in zip(start.network.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    hardly = convnet.replace(train={**_HARDLY, "start": str(first.folder)})
+    moved = fit(hardly, folder).history()[0]["val_loss"]
+    assert moved == pytest.approx(first.history()[-1]["val_loss"], abs=0.2)
 
 
 def test_it_goes_on_from_the_weights_that_were_kept(quick_config: Config, before, folder: Path):
@@ -57,12 +72,10 @@ def itself(before: Run, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "change", "kind", "match"),
     [
-        (missing, {}, "RunError", "holds no run"),
-        (unfinished, {}, "RunError", "did not finish"),
+        (missing, {}, "RunError", r"train\.start is .*holds no run"),
+        (unfinished, {}, "RunError", r"train\.start is .*did not finish"),
         (itself, {"train": {"model": "convnet"}}, "ConfigError", "has the network mlp with 10"),
         (itself, {"data": {"nondigits": 100}}, "ConfigError", "but mlp with 11 is to be trained"),
-        (itself, {"data": {"seed": 1}}, "ConfigError", r"learned from images.*Set data\.seed=0"),
-        (itself, {"data": {"validation_share": 0.2}}, "ConfigError", r"data\.validation_share"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -76,25 +89,65 @@ def test_what_is_no_start_is_refused_before_data_is_read(
     assert not folder.exists()
 
 
-def test_another_source_may_be_split_anyhow(quick_config: Config, before, tmp_path: Path, folder):
-    images = np.random.default_rng(1).integers(0, 256, (60, 28, 28), np.uint8)
-    np.savez(tmp_path / "own.npz", x=images, y=np.arange(60) % 10)
-    own = {"source": str(tmp_path / "own.npz"), "limit": 0, "seed": 4}
-    config = quick_config.replace(data=own, train={**_HARDLY, "start": str(before.folder)})
-    assert fit(config, folder).is_finished
+def own_digits(path: Path, num: int = 60) -> dict[str, Any]:
+    """Settings of digits that somebody else wrote."""
+    images = np.random.default_rng(1).integers(0, 256, (num, 28, 28), np.uint8)
+    np.savez(path, x=images, y=np.arange(num) % 10)
+    return {"source": str(path), "limit": 0, "seed": 4}
 
 
-def test_one_folder_is_one_source_however_it_is_spelled(
-    quick_config: Config, tmp_path: Path, folder: Path
+def trained(config: Config, folder: Path, **sections: Any) -> Run:
+    return fit(config.replace(train=_HARDLY).replace(**sections), folder)
+
+
+def test_another_source_may_be_split_anyhow_and_all_are_named(
+    quick_config: Config, before, tmp_path: Path, folder: Path
 ):
-    images = np.random.default_rng(1).integers(0, 256, (60, 28, 28), np.uint8)
-    np.savez(tmp_path / "own.npz", x=images, y=np.arange(60) % 10)
-    own = quick_config.replace(data={"source": str(tmp_path / "own.npz"), "limit": 0})
-    first = fit(own, tmp_path / "first")
-    spelled = str(tmp_path / "first" / ".." / "own.npz")
-    again = own.replace(train={"start": str(first.folder)}, data={"source": spelled, "seed": 4})
-    with pytest.raises(InkdigitsError, match=r"data\.seed is 4"):
-        fit(again, folder)
+    start = {"start": str(before.folder)}
+    run = trained(quick_config, folder, data=own_digits(tmp_path / "own.npz"), train=start)
+    named = describe(run)["attribution"]
+    assert named[0] == f"Images of the person who trained it: {tmp_path / 'own.npz'}"
+    assert set(describe(before)["attribution"]) < set(named)
+
+
+def respelled(data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    path = Path(data["source"])
+    return {**data, "source": str(path.parent / "first" / ".." / path.name), "seed": 5}
+
+
+def at_home(data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("HOME", str(Path(data["source"]).parent))
+    return {**data, "source": f"~/{Path(data['source']).name}", "validation_share": 0.4}
+
+
+def grown(data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return own_digits(Path(data["source"]), 80)
+
+
+@pytest.mark.parametrize("change", [respelled, at_home, grown])
+def test_one_that_knows_what_is_validated_on_is_refused(
+    quick_config: Config, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, change: Any
+):
+    data = own_digits(tmp_path / "own.npz")
+    first = trained(quick_config, tmp_path / "first", data=data)
+    changed, start = change(data, monkeypatch), {"start": str(first.folder)}
+    for members in (1, 2):
+        config = quick_config.replace(data=changed, train={**start, "members": members})
+        with pytest.raises(RunError, match=r"may know those.*Set data\.limit"):
+            (fit if members == 1 else fit_ensemble)(config, folder)
+    assert not folder.exists()
+
+
+def test_so_is_one_that_learned_it_from_its_own_start(
+    quick_config: Config, before, tmp_path: Path, folder: Path
+):
+    other = own_digits(tmp_path / "own.npz")
+    start = {"start": str(before.folder)}
+    second = trained(quick_config, tmp_path / "second", data=other, train=start)
+    start = {"start": str(second.folder)}
+    with pytest.raises(RunError, match="may know those"):
+        trained(quick_config, folder, data={"seed": 1}, train=start)
+    assert trained(quick_config, folder, train=start).is_finished  # split as it was
 
 
 def test_it_goes_on_only_with_the_start_that_it_had(
@@ -106,5 +159,19 @@ def test_it_goes_on_only_with_the_start_that_it_had(
     model = run.load_model()
     model.set_weights([weight + 1 for weight in model.get_weights()])
     run.save_model(model, tmp_path / "first" / "model.keras")
-    with pytest.raises(InkdigitsError, match=r"another start: .*Put the former one back"):
+    with pytest.raises(RunError, match=r"another start: .*Put the former one back"):
         fit(config, folder, resume=True)
+
+
+def test_so_does_an_ensemble(quick_config: Config, before, tmp_path: Path, folder: Path):
+    shutil.copytree(before.folder, tmp_path / "first")
+    start = {"start": str(tmp_path / "first"), "members": 2}
+    run = fit_ensemble(quick_config.replace(train={**_HARDLY, **start}), folder)
+    told = run.read_json("environment.json")["members"]
+    assert [each["start"]["path"] for each in told] == [str(tmp_path / "first")] * 2
+    (folder / "calibration.json").unlink()
+    model = before.load_model()
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    before.save_model(model, tmp_path / "first" / "model.keras")
+    with pytest.raises(RunError, match="another start"):
+        fit_ensemble(run.config(), folder, resume=True)

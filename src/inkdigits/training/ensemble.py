@@ -22,8 +22,9 @@ from inkdigits.models.ensemble import averaged, ensemble
 from inkdigits.models.zoo import reading_model
 from inkdigits.training.examples import Examples, load_examples
 from inkdigits.training.finish import finish
-from inkdigits.training.fit import check, fit
+from inkdigits.training.fit import check, continued, facts_of, fit
 from inkdigits.training.run import Run, environment, network_of
+from inkdigits.training.start import root_sha256
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
@@ -40,7 +41,6 @@ _MADE = (
     "start",
 )
 _TINY = 1e-30
-_WORSE = 0.01  # than the worst member, of the validation images: a mean of weights that is none
 
 
 def fit_ensemble(
@@ -73,7 +73,7 @@ def fit_ensemble(
     ]
     if len(recipes) < 2:
         raise ConfigError("train.members is 1, but an ensemble has at least 2 members.")
-    check(config)
+    teacher, start = check(config)
     run = Run.open(folder) if resume else Run.unused(folder)
     if resume and run.config() != config:
         raise RunError(
@@ -81,12 +81,16 @@ def fit_ensemble(
             "one in its config.toml, or start a new one in another folder."
         )
     examples = load_examples(config.data, data_dir)
+    if start:
+        start.check(config, examples)
     if not resume:
         Run.create(folder, config)
     members = []
     for number, recipe in enumerate(recipes):
         member = Run(folder / f"member-{number}")
-        if not (resume and member.is_finished and member.config() == recipe):
+        if resume and member.is_finished:
+            continued(member.folder, recipe, facts_of(teacher, start))
+        else:
             fit(
                 recipe,
                 member.folder,
@@ -125,7 +129,7 @@ def join(
     Raises:
         ConfigError: fewer than two runs, or the same one twice.
         RunError: one is not finished, was validated on other images, or has other outputs; or
-            their weights have no mean that reads.
+            their weights, which are to be averaged, did not start from the same ones.
     """
     if len({each.resolve() for each in folders}) < max(len(folders), 2):
         raise ConfigError(
@@ -134,11 +138,9 @@ def join(
     run = Run.unused(folder)
     members = [Run.open(each) for each in folders]
     config = _common(members, average_weights)
-    # What cannot be joined is an error before data is read.
+    networks = _networks(members)  # what cannot be joined is an error before data is read
     if average_weights:
-        _check_alike(members, _networks(members))
-    else:
-        _networks(members)
+        _check_alike(members, networks)
     examples = load_examples(config.data, data_dir) if examples is None else examples
     _join(run, config, members, examples, average_weights)
     run.write("config.toml", config.to_toml())  # last: a join that failed may be tried again
@@ -178,14 +180,28 @@ def _networks(members: Sequence[Run]) -> list[keras.Model]:
 
 
 def _check_alike(members: Sequence[Run], networks: Sequence[keras.Model]) -> None:
-    """See that each network's weights have a counterpart in the others."""
-    kinds = [(each.name, [weight.shape for weight in each.weights]) for each in networks]
-    for member, kind in zip(members, kinds, strict=True):
+    """See that weights have a mean: each a counterpart in the others, and one place they are from.
+
+    The mean of networks that know nothing of each other reads nothing.
+    """
+    angles_deg = [member.config().train.view_angle_deg for member in members]
+    kinds = [
+        (network.name, [tuple(weight.shape) for weight in network.weights], angle_deg)
+        for network, angle_deg in zip(networks, angles_deg, strict=True)
+    ]
+    roots = [root_sha256(member) for member in members]
+    for member, kind, root in zip(members, kinds, roots, strict=True):
         if kind != kinds[0]:
             raise RunError(
                 f"{member.folder} has the network {kind[0]!r}, but {members[0].folder} has "
-                f"{kinds[0][0]!r}: weights of one network only can be averaged. Name runs of one, "
-                "or join what they believe."
+                f"{kinds[0][0]!r}, or one of other layers or angles: only weights of one network "
+                "can be averaged. Name runs of one, or join what they believe."
+            )
+        if root != roots[0]:
+            raise RunError(
+                f"{member.folder} and {members[0].folder} did not start from the same network, so "
+                "the mean of their weights would read nothing. Train one on from the other by "
+                "train.start, or join what they believe."
             )
 
 
@@ -208,39 +224,26 @@ def _join(
     networks = _networks(members)
     ink, shown = examples.validation()
     if average_weights:
-        joined = averaged(networks)
-        beliefs = _of_averages(networks, ink)
+        means = [averaged(networks[: number + 1]) for number in range(len(networks))]
+        joined, beliefs = means[-1], _of_networks(means, ink)
     else:
         joined = ensemble(networks)
         beliefs = _of_ensembles(joined, ink)
     num_digits = len(examples.validation_labels)
-    history = _history(members, beliefs, shown, num_digits, config.train.label_smoothing)
-    if average_weights:
-        _check_reads(members, history)
     run.save_model(reading_model(joined), run.model_path)
-    run.write_history(history)
+    run.write_history(_history(members, beliefs, shown, num_digits, config.train.label_smoothing))
+    told = {"averaged": "beliefs"}
+    if average_weights:
+        told = {"averaged": "weights", "root_sha256": root_sha256(members[0])}
     run.write_json(
         "environment.json",
         environment(examples.hashes)
         | {"seed": config.train.seed}
         | facts
         | {"members": [_facts(member, config) for member in members]}
-        | {"averaged": "weights" if average_weights else "beliefs"},
+        | told,
     )
     finish(run, examples)
-
-
-def _check_reads(members: Sequence[Run], history: Sequence[dict[str, float]]) -> None:
-    """See that the mean of the weights reads about as well as each: unrelated ones have none."""
-    worst = min(member.history()[-1]["val_accuracy"] for member in members)
-    accuracy = history[-1]["val_accuracy"]
-    if accuracy < worst - _WORSE:
-        names = ", ".join(str(member.folder) for member in members)
-        raise RunError(
-            f"The mean of the weights of {names} reads {accuracy:.1%} of the validation images, "
-            f"but each of them reads at least {worst:.1%}: they did not start from the same "
-            "network. Train one on from the other by train.start, or join what they believe."
-        )
 
 
 def _facts(member: Run, config: Config) -> dict[str, Any]:
@@ -272,13 +275,11 @@ def _of_ensembles(joined: keras.Model, ink: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(np.cumsum(beliefs, axis=1, dtype=np.float64).swapaxes(0, 1) / numbers)
 
 
-def _of_averages(networks: Sequence[keras.Model], ink: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The same of networks whose weights are averaged."""
+def _of_networks(networks: Sequence[keras.Model], ink: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What each believes: (networks, n, outputs)."""
     entry = keras.Input((None, None))
-    means = [averaged(networks[: number + 1]) for number in range(len(networks))]
-    models = [keras.Model(entry, ops.softmax(mean(Canonical()(entry)))) for mean in means]
-    beliefs = [model.predict(ink, batch_size=512, verbose=0) for model in models]
-    return np.array(beliefs, np.float64)
+    models = [keras.Model(entry, ops.softmax(each(Canonical()(entry)))) for each in networks]
+    return np.array([model.predict(ink, batch_size=512, verbose=0) for model in models], np.float64)
 
 
 def _history(

@@ -85,9 +85,10 @@ def made_of(run: Run) -> dict[str, Any]:
     """
     config = run.config()
     run.read_json("calibration.json")  # written last: it says the run did finish
+    environment = run.read_json("environment.json")
     training = {
         "config": config.to_mapping(),
-        "environment": run.read_json("environment.json"),
+        "environment": environment,
         "last_epoch": run.history()[-1],
     }
     drawn = "Digits drawn by inkdigits.synthesis"
@@ -101,6 +102,9 @@ def made_of(run: Run) -> dict[str, Any]:
     is_drawn = config.data.synthetic or config.data.strips or config.data.patches
     if is_drawn and drawn not in attribution:
         attribution.append(drawn)
+    for each in (environment, *environment.get("members", ())):  # whose weights it started from
+        before = each.get("start", {}).get("attribution", [])
+        attribution += [line for line in before if line not in attribution]
     return {"training": training, "attribution": attribution}
 
 

@@ -72,11 +72,11 @@ def fit(
             "inkdigits.training.ensemble.fit_ensemble."
         )
     teacher, start = check(config)  # what is wrong is an error before data is read
-    learns_from = {
-        name: of.facts() for name, of in (("teacher", teacher), ("start", start)) if of is not None
-    }
+    learns_from = facts_of(teacher, start)
     run = continued(folder, config, learns_from) if resume else Run.unused(folder)
     examples = load_examples(config.data, data_dir) if examples is None else examples
+    if start:
+        start.check(config, examples)
     run = run if resume else Run.create(folder, config)
     run.write_json(
         "environment.json",
@@ -121,7 +121,7 @@ def check(config: Config) -> tuple[Teacher | None, Start | None]:
 
     Raises:
         ConfigError: there is no such network or teacher, or the teacher cannot be asked so, or
-            the start is of another network, or knows what is validated on.
+            the start is of another network.
         RunError, BundleError: the teacher or the start is unfinished or damaged.
     """
     train = config.train
@@ -132,7 +132,13 @@ def check(config: Config) -> tuple[Teacher | None, Start | None]:
             f"The bundle {train.teacher} cannot be asked in each step, for it is no Keras model. "
             "Give the run that it was made of, or set train.teacher_sees to clean."
         )
-    return teacher, Start.open(config, _num_outputs(config)) if train.start else None
+    return teacher, Start.open(config) if train.start else None
+
+
+def facts_of(teacher: Teacher | None, start: Start | None) -> dict[str, dict[str, Any]]:
+    """What a run should record of what it learns from, plain data; nothing of what there is not."""
+    both = {"teacher": teacher, "start": start}
+    return {name: of.facts() for name, of in both.items() if of}
 
 
 def _train(
@@ -234,7 +240,7 @@ class _Epochs(keras.callbacks.Callback):
 
 
 def continued(
-    folder: Path, config: Config, learns_from: Mapping[str, Mapping[str, str]] | None = None
+    folder: Path, config: Config, learns_from: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Run:
     """Open a run to go on with it.
 
@@ -244,7 +250,8 @@ def continued(
         learns_from: path and sha256 of its teacher and its start, by these names.
 
     Raises:
-        RunError: there is none, or it was started with another configuration, teacher or start.
+        RunError: there is none, or it was started with another configuration, teacher or start,
+            or it was joined of others.
     """
     run = Run.open(folder)
     if run.config() != config:
@@ -252,16 +259,21 @@ def continued(
             f"The run in {folder} was started with another configuration. Go on with the one in "
             "its config.toml, or start a new run in another folder."
         )
-    if learns_from and (folder / "environment.json").exists():
-        told = run.read_json("environment.json")
-        for name, facts in learns_from.items():
-            before = told.get(name, {}).get("sha256")
-            if before != facts["sha256"]:
-                raise RunError(
-                    f"The run in {folder} was started with another {name}: the SHA-256 of "
-                    f"{facts['path']} was {before}, and is {facts['sha256']}. Put the former one "
-                    "back, or start a new run in another folder."
-                )
+    is_told = (folder / "environment.json").exists()  # else it was interrupted before
+    told = run.read_json("environment.json") if is_told else {}
+    if "members" in told:
+        raise RunError(
+            f"The run in {folder} was joined of others, so there is nothing to go on with. "
+            "Join them again into another folder."
+        )
+    for name, facts in (learns_from or {}).items():
+        before = told.get(name, {}).get("sha256")
+        if is_told and before != facts["sha256"]:
+            raise RunError(
+                f"The run in {folder} was started with another {name}: the SHA-256 of "
+                f"{facts['path']} was {before}, and is {facts['sha256']}. Put the former one back, "
+                "or start a new run in another folder."
+            )
     return run
 
 

@@ -5,16 +5,19 @@ anew, as in Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from inkdigits.config import Config
-from inkdigits.errors import ConfigError
+from inkdigits.errors import ConfigError, RunError
+from inkdigits.models import zoo
+from inkdigits.training.examples import Examples
+from inkdigits.training.finish import made_of
 from inkdigits.training.run import Run, network_of
-
-_SPLIT = ("limit", "validation_share", "seed")  # what decides who is validated on
 
 
 @dataclass(frozen=True)
@@ -25,55 +28,109 @@ class Start:
         path: the run folder, as the configuration names it.
         sha256: of its model, in hexadecimal.
         network: from glyphs to logits, with the weights that were kept.
+        root_sha256: of the model at which this one's first training began, or itself.
+        learned_from: source and ``validation_sha256`` of it and of all that it started from.
+        attribution: whose images its weights come from.
     """
 
     path: str
     sha256: str
     network: keras.Model
+    root_sha256: str
+    learned_from: list[dict[str, str]]
+    attribution: list[str]
 
     @classmethod
-    def open(cls, config: Config, num_outputs: int) -> "Start":
+    def open(cls, config: Config) -> "Start":
         """Open the run that ``train.start`` names.
 
         Args:
             config: of the run that starts there.
-            num_outputs: of its network, 10 or 11.
 
         Raises:
-            ConfigError: the run trained another network, or learned from what is validated on.
+            ConfigError: the run trained another network.
             RunError: there is no such run, or it is unfinished or damaged.
         """
-        run = Run.open(Path(config.train.start))
-        run.read_json("calibration.json")  # written last: it says that the run did finish
-        before = run.config()
-        network = network_of(run.load_model(), run.model_path)
-        found, wanted = (network.name, network.output.shape[-1]), (config.train.model, num_outputs)
-        if found != wanted:
+        path, rejects = config.train.start, config.data.has_nondigits
+        try:
+            run = Run.open(Path(path))
+            made = made_of(run)
+            network = network_of(run.load_model(), run.model_path)
+        except RunError as error:
+            raise RunError(f"train.start is {path!r}, of no use: {error}") from error
+        wanted = zoo.build_network(config.train.model, rejects=rejects)
+        if _kind(network) != _kind(wanted):
             raise ConfigError(
-                f"train.start is {config.train.start!r}, which has the network {found[0]} with "
-                f"{found[1]} outputs, but {wanted[0]} with {wanted[1]} is to be trained; one with "
-                "non-digits or crops has 11. Name a run of one network that looks once "
-                "(view_angle_deg 0), or set train.model and data alike."
+                f"train.start is {path!r}, which has the network {network.name} with "
+                f"{network.output.shape[-1]} outputs, but {wanted.name} with "
+                f"{wanted.output.shape[-1]} is to be trained, of the layers that it has today; one "
+                "with non-digits or crops has 11 outputs. Name a run of one network that looks "
+                "once (view_angle_deg 0), or set train.model and data alike."
             )
-        for name in _SPLIT if _is_same(before.data.source, config.data.source) else ():
-            expected, value = getattr(before.data, name), getattr(config.data, name)
-            if value != expected:
-                raise ConfigError(
-                    f"data.{name} is {value}, but {expected} in {config.train.start}: its network "
-                    "may have learned from images that this run would be validated on. Set "
-                    f"data.{name}={expected}."
-                )
+        environment = run.read_json("environment.json")
         return cls(
-            config.train.start,
+            path,
             hashlib.sha256(run.model_path.read_bytes()).hexdigest(),
             network,
+            root_sha256(run),
+            _learned_from(environment, run.config().data.source),
+            made["attribution"],
         )
 
-    def facts(self) -> dict[str, str]:
+    def check(self, config: Config, examples: Examples) -> None:
+        """See that what is validated on is nothing that it learned from.
+
+        Raises:
+            RunError: it learned from the same source, split otherwise.
+        """
+        validated = examples.facts()["validation_sha256"]
+        for before in self.learned_from:
+            is_same = _place(before["source"]) == _place(config.data.source)
+            if is_same and before["validation_sha256"] != validated:
+                raise RunError(
+                    f"train.start is {self.path!r}, which learned from {config.data.source} with "
+                    "other images kept for validation, so it may know those that this run would be "
+                    "validated on. Set data.limit, data.validation_share and data.seed as they "
+                    "were, and leave the images as they were."
+                )
+
+    def facts(self) -> dict[str, Any]:
         """What a run should record of it, plain data."""
-        return {"path": self.path, "sha256": self.sha256}
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "root_sha256": self.root_sha256,
+            "learned_from": self.learned_from,
+            "attribution": self.attribution,
+        }
 
 
-def _is_same(source: str, other: str) -> bool:
-    """Whether two sources are one, however a path is spelled; the name of a data set is none."""
-    return Path(source).resolve() == Path(other).resolve()
+def root_sha256(run: Run) -> str:
+    """Of the model that a run, or the first of those whose weights it is the mean of, began with.
+
+    Weights that went out from the same model can be averaged; of one with fresh weights, its own.
+    """
+    environment = run.read_json("environment.json")
+    if environment.get("averaged") == "weights":
+        return str(environment["root_sha256"])
+    start = environment.get("start", {})
+    own = hashlib.sha256(run.model_path.read_bytes()).hexdigest()
+    return str(start.get("root_sha256", start.get("sha256", own)))
+
+
+def _learned_from(environment: Mapping[str, Any], source: str) -> list[dict[str, str]]:
+    """What a run, its members, and all that they started from were trained and validated on."""
+    validated = environment.get("validation_sha256", "")
+    found = [{"source": source, "validation_sha256": validated}]
+    for each in (environment, *environment.get("members", ())):
+        found += each.get("start", {}).get("learned_from", [])
+    return [of for number, of in enumerate(found) if of not in found[:number]]
+
+
+def _kind(network: keras.Model) -> tuple[str, list[tuple[int, ...]]]:
+    return network.name, [tuple(weight.shape) for weight in network.weights]
+
+
+def _place(source: str) -> Path:
+    """One for each source, however a path is spelled; the name of a data set is no path."""
+    return Path(source).expanduser().resolve()

@@ -49,10 +49,7 @@ class Rule(NamedTuple):
 
     def at(self, x: float) -> float:
         """The row at a column."""
-        row = 0.0
-        for coefficient in self.curve.tolist():
-            row = row * x + coefficient
-        return float(row)
+        return float(np.polyval(self.curve, x))
 
 
 def straight(ink: Ink) -> list[Rule]:
@@ -111,7 +108,8 @@ def _fitted(own: Truths, left: int, top: int) -> Rule | None:
     if is_on.sum() < max(3, _MOSTLY * len(columns)):
         return None
     x, y = x[is_on], y[is_on]
-    return Rule(float(x[0]), float(x[-1]) + 1, _curve(x, y, np.ones(len(x))), width_px)
+    curve = np.polyfit(x, y, 3 if x[-1] - x[0] > _BENDS_PX else 1)
+    return Rule(float(x[0]), float(x[-1]) + 1, curve, width_px)
 
 
 def _chained(pieces: list[Rule], is_ink: Pixels) -> list[Rule]:
@@ -153,18 +151,11 @@ def _together(one: Rule, other: Rule) -> Rule:
     x = [np.linspace(rule.start, rule.end, 50) for rule in (one, other)]
     y = [np.polyval(rule.curve, points) for rule, points in zip((one, other), x, strict=True)]
     weights = [np.full(50, rule.length) for rule in (one, other)]
-    curve = _curve(np.concatenate(x), np.concatenate(y), np.concatenate(weights))
+    length = other.end - one.start
+    curve = np.polyfit(
+        np.concatenate(x),
+        np.concatenate(y),
+        3 if length > _BENDS_PX else 1,
+        w=np.concatenate(weights),
+    )
     return Rule(one.start, max(one.end, other.end), curve, max(one.width_px, other.width_px))
-
-
-def _curve(
-    x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The polynomial through points, by least squares: a line, or a cubic where it is long."""
-    if x[-1] - x[0] > _BENDS_PX:
-        return np.asarray(np.polyfit(x, y, 3, w=weights), np.float64)
-    share = weights**2 / (weights @ weights)  # hundreds of pieces: polyfit takes its time
-    x_mid, y_mid = share @ x, share @ y
-    off = share * (x - x_mid)
-    slope = off @ (y - y_mid) / (off @ (x - x_mid))
-    return np.array([slope, y_mid - slope * x_mid])

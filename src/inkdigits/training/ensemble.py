@@ -24,7 +24,7 @@ from inkdigits.training.examples import Examples, load_examples
 from inkdigits.training.finish import finish
 from inkdigits.training.fit import check, continued, facts_of, fit
 from inkdigits.training.run import Run, environment, network_of
-from inkdigits.training.start import root_sha256
+from inkdigits.training.start import kind_of, root_sha256
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
@@ -184,10 +184,9 @@ def _check_alike(members: Sequence[Run], networks: Sequence[keras.Model]) -> Non
 
     The mean of networks that know nothing of each other reads nothing.
     """
-    angles_deg = [member.config().train.view_angle_deg for member in members]
     kinds = [
-        (network.name, [tuple(weight.shape) for weight in network.weights], angle_deg)
-        for network, angle_deg in zip(networks, angles_deg, strict=True)
+        (*kind_of(network), member.config().train.view_angle_deg)
+        for network, member in zip(networks, members, strict=True)
     ]
     roots = [root_sha256(member) for member in members]
     for member, kind, root in zip(members, kinds, roots, strict=True):

@@ -59,7 +59,7 @@ class Start:
         except RunError as error:
             raise RunError(f"train.start is {path!r}, of no use: {error}") from error
         wanted = zoo.build_network(config.train.model, rejects=rejects)
-        if _kind(network) != _kind(wanted):
+        if kind_of(network) != kind_of(wanted):
             raise ConfigError(
                 f"train.start is {path!r}, which has the network {network.name} with "
                 f"{network.output.shape[-1]} outputs, but {wanted.name} with "
@@ -127,7 +127,8 @@ def _learned_from(environment: Mapping[str, Any], source: str) -> list[dict[str,
     return [of for number, of in enumerate(found) if of not in found[:number]]
 
 
-def _kind(network: keras.Model) -> tuple[str, list[tuple[int, ...]]]:
+def kind_of(network: keras.Model) -> tuple[str, list[tuple[int, ...]]]:
+    """What networks have in common whose weights fit each other: name, and shapes of weights."""
     return network.name, [tuple(weight.shape) for weight in network.weights]
 
 

@@ -33,7 +33,6 @@ from inkdigits.bundle import Bundle
 from inkdigits.cli.common import extra
 from inkdigits.config import Config
 from inkdigits.data import load
-from inkdigits.data.disputed import DISPUTED
 from inkdigits.decide import decide
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.evaluation.corruption import robustness
@@ -158,8 +157,8 @@ def score(bundle: Path, data_dir: Path | None, sets: Sets) -> dict[str, Any]:
         }
     values = read(reader, mnist.images)
     misread = np.flatnonzero(values != mnist.labels)
-    count = len(mnist) - len(DISPUTED)
-    correct = count - len(set(misread.tolist()) - set(DISPUTED))
+    agreed = ~mnist.disputed
+    count, correct = int(agreed.sum()), int((values == mnist.labels)[agreed].sum())
     figures["undisputed"] = {"count": count, "correct": correct, "accuracy": correct / count}
     figures["spoiled"] = spoiled(reader, mnist.images, mnist.labels)
     figures["wrong"] = {str(index): int(values[index]) for index in misread}

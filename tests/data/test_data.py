@@ -14,6 +14,7 @@ def _arrays(**changes) -> dict:
         "images": np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2),
         "labels": np.arange(5),
         "writers": np.arange(5) // 2,
+        "disputed": np.arange(5) == 3,
         "hashes": {"a": "b"},
     } | changes
 
@@ -30,6 +31,8 @@ def _arrays(**changes) -> dict:
         ({"labels": np.full(5, -1)}, "labels of mine hold -1"),
         ({"writers": np.zeros(6, np.int64)}, "writers of mine are 6"),
         ({"writers": np.zeros(5)}, "writers of mine are float64"),
+        ({"disputed": np.zeros(5)}, "disputed of mine are float64"),
+        ({"disputed": np.zeros(4, bool)}, "disputed of mine are 4"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(changes, message):
@@ -46,9 +49,12 @@ def test_take_takes_the_same_of_each(indices):
     taken = data.take(indices)
     assert taken.labels.tolist() == chosen.tolist()
     assert taken.writers.tolist() == [writer // 2 for writer in chosen]
+    assert taken.disputed.tolist() == [index == 3 for index in chosen]
     assert np.array_equal(taken.images, data.images[chosen])
     assert (len(taken), taken.name, taken.hashes) == (len(chosen), "mine", {"a": "b"})
-    assert LabelledImages(**_arrays(writers=None)).take(indices).writers is None
+    bare = LabelledImages(**_arrays(writers=None, disputed=None)).take(indices)
+    assert bare.writers is None
+    assert bare.disputed is None
 
 
 def test_drawn_digits_are_seeded_and_never_shared_by_train_and_test():

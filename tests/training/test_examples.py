@@ -1,5 +1,6 @@
 """What is learned from and validated on: never the same, and settled by the data's own seed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,26 @@ def test_non_digits_are_validated_on_too(small_config: Config):
     assert set(labels[:num_digits]) <= set(range(10))
     assert set(labels[num_digits:]) == {10}
     assert (examples.labels == 10).sum() == 20
+
+
+def test_what_is_disputed_is_validated_on_but_not_calibrated_on(small_config: Config):
+    config = small_config.replace(data={"nondigits": 20})
+    examples = load_examples(config.data, None)
+    assert not examples.validation_disputed.any()
+    ink, labels = examples.validation()
+    kept = np.arange(len(labels)) != 3
+    disputed = ~kept[: len(examples.validation_labels)]
+    without = replace(examples, validation_disputed=disputed).calibration()
+    np.testing.assert_array_equal(without[0], ink[kept])
+    np.testing.assert_array_equal(without[1], labels[kept])
+
+
+@pytest.mark.mnist
+def test_two_of_mnists_disputed_images_are_validated_on(mnist_dir: Path):
+    mnist = Config().replace(data={"synthetic": 0, "nondigits": 0, "crops": 0})
+    examples = load_examples(mnist.data, mnist_dir)
+    assert examples.validation_disputed.sum() == 2
+    assert len(examples.calibration()[1]) == len(examples.validation_labels) - 2
 
 
 def test_an_epoch_holds_each_image_once_in_an_order_of_its_own():

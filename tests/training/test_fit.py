@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from inkdigits.reading import CLASSES, Box, Status
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training import fit as fit_module
 from inkdigits.training.ensemble import join
-from inkdigits.training.examples import shuffled, validation_images
-from inkdigits.training.finish import describe
+from inkdigits.training.examples import load_examples, shuffled, validation_images
+from inkdigits.training.finish import describe, finish
 from inkdigits.training.fit import fit
 from inkdigits.training.run import Run, load_model, network_of
 from inkdigits.training.tensorboard import EventLog
@@ -108,6 +109,20 @@ def test_calibration_rests_on_the_validation_images(trained):
     assert calibration["temperature"] > 0
     assert calibration["fitted_on"].startswith(f"{num_validation} validation images.")
     assert calibration["dial"][0]["num_calibration"] <= num_validation
+
+
+def test_disputed_images_are_left_out_of_calibration(trained, tmp_path: Path):
+    shutil.copytree(trained.run.folder, tmp_path / "run")
+    run, examples = Run(tmp_path / "run"), load_examples(trained.config.data, None)
+    read = run.load_model().predict(examples.validation_images, batch_size=512, verbose=0)
+    wrong = read["logits"].argmax(axis=1) != examples.validation_labels
+    assert wrong.any()
+    finish(run, replace(examples, validation_disputed=wrong))
+    calibration = run.read_json("calibration.json")
+    left = int((~wrong).sum())
+    assert f"{left} validation images, without {wrong.sum()} whose" in calibration["fitted_on"]
+    assert calibration["dial"][0]["num_calibration"] <= left
+    assert calibration["temperature"] < trained.run.read_json("calibration.json")["temperature"]
 
 
 def test_what_the_dial_says_is_answered_is_what_is_ok(trained):

@@ -25,6 +25,7 @@ class LabelledImages:
         images: (n, height, width) uint8; 255 is full ink, 0 is paper.
         labels: (n,) int64, 0 to 9.
         writers: (n,) int64, who wrote each image; None when that is not known.
+        disputed: (n,) bool, whether most people would give another label; None when nobody looked.
         hashes: SHA-256, in hexadecimal, of the decompressed bytes of each source.
 
     Raises:
@@ -35,6 +36,7 @@ class LabelledImages:
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
     writers: npt.NDArray[np.int64] | None
+    disputed: npt.NDArray[np.bool_] | None = None
     hashes: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -42,6 +44,8 @@ class LabelledImages:
         self._check("labels", self.labels, np.int64, "(n,)", 1)
         if self.writers is not None:
             self._check("writers", self.writers, np.int64, "(n,)", 1)
+        if self.disputed is not None:
+            self._check("disputed", self.disputed, np.bool_, "(n,)", 1)
         outside = self.labels[(self.labels < 0) | (self.labels >= CLASSES)]
         if outside.size:
             raise BadArrayError(
@@ -80,6 +84,7 @@ class LabelledImages:
             images=self.images[chosen],
             labels=self.labels[chosen],
             writers=None if self.writers is None else self.writers[chosen],
+            disputed=None if self.disputed is None else self.disputed[chosen],
             hashes=self.hashes,
         )
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inkdigits.data import LabelledImages, Part
+from inkdigits.data.disputed import DISPUTED
 from inkdigits.data.download import Progress, download
 from inkdigits.errors import CorruptDataError, DataError, DownloadError, MissingDataError
 
@@ -162,11 +163,14 @@ def _load(split: Part, data_dir: Path | None) -> LabelledImages:
         table = _read(WRITERS, data_dir)
         writers = np.loadtxt(io.BytesIO(table), dtype=np.int64, usecols=2)
         hashes[WRITERS.name] = WRITERS.sha256
+    disputed = np.zeros(len(labels), np.bool_)
+    disputed[list(DISPUTED[split])] = True
     return LabelledImages(
         name=f"mnist-{split}",
         images=images,  # (n, 28, 28)
         labels=labels.astype(np.int64),  # (n,)
         writers=writers,  # (n,) or None
+        disputed=disputed,  # (n,)
         hashes=hashes,
     )
 

@@ -15,7 +15,7 @@ ANSWERS_NOTHING = 2.0  # a threshold that no confidence reaches
 
 _TEMPERATURE_LIMIT = 20.0  # and its inverse
 _RISK_OF_A_BROKEN_PROMISE = 0.05
-_NUM_THRESHOLDS = 100
+_NUM_THRESHOLDS = 1000  # so that a step is at most a tenth of a percent of the digits
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Examples:
         labels: (n,) int64, 0 to 9, or 10 for what is no digit.
         validation_images: (m, H, W) float32 in [0, 1], 1 is ink, of other writers.
         validation_labels: (m,) int64, 0 to 9.
+        validation_disputed: (m,) bool, whether most people would give another label.
         validation_nondigits: (k, H, W) float32 that show no digit, or None.
         hashes: SHA-256 of each source of the data.
         note: for people, on how the images were split and what was added.
@@ -44,6 +45,7 @@ class Examples:
     labels: NDArray[np.int64]
     validation_images: NDArray[np.float32]
     validation_labels: NDArray[np.int64]
+    validation_disputed: NDArray[np.bool_]
     validation_nondigits: NDArray[np.float32] | None
     hashes: Mapping[str, str]
     note: str
@@ -57,6 +59,12 @@ class Examples:
             np.concatenate([self.validation_images, self.validation_nondigits]),
             np.concatenate([self.validation_labels, none]),
         )
+
+    def calibration(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All that is validated on, as above, but for the digits whose label is disputed."""
+        ink, shown = self.validation()
+        left_out = np.flatnonzero(self.validation_disputed)
+        return np.delete(ink, left_out, axis=0), np.delete(shown, left_out)
 
     def facts(self) -> dict[str, Any]:
         """What a run should record of them, plain data."""
@@ -79,6 +87,7 @@ def load_examples(config: DataConfig, data_dir: Path | None) -> Examples:
         labels=np.concatenate([source.labels, *(part.labels for part in added)]),
         validation_images=as_ink(held.images),
         validation_labels=held.labels,
+        validation_disputed=np.zeros(len(held), bool) if held.disputed is None else held.disputed,
         validation_nondigits=as_ink(np.concatenate(nondigits)) if nondigits else None,
         hashes=whole.hashes,
         note=split.note + "".join(f" {len(part.images)} {part.name} were added." for part in added),

@@ -26,8 +26,9 @@ def finish(run: Run, examples: Examples) -> None:
     Raises:
         RunError: there is no model yet, or the folder cannot be written.
     """
-    labels, rejects = examples.validation_labels, examples.validation_nondigits is not None
-    ink, shown = examples.validation()
+    rejects = examples.validation_nondigits is not None
+    ink, shown = examples.calibration()
+    labels = shown[shown < NUM_CLASSES]
     outputs = run.load_model().predict(ink, batch_size=512, verbose=0)
     logits = outputs["logits"]
     if rejects:
@@ -45,6 +46,8 @@ def finish(run: Run, examples: Examples) -> None:
         settings = fit_dial(digits.max(axis=1), digits.argmax(axis=1) == labels[is_digit])
     share = float(is_digit.mean())
     dial = [replace(each, share_answered=each.share_answered * share) for each in settings]
+    num_disputed = int(examples.validation_disputed.sum())
+    left_out = f", without {num_disputed} whose label is disputed" if num_disputed else ""
     save_curves(run)
     run.write_json(
         "calibration.json",
@@ -52,7 +55,7 @@ def finish(run: Run, examples: Examples) -> None:
             "temperature": temperature,
             "rejects": rejects,
             "dial": [asdict(setting) for setting in dial],
-            "fitted_on": f"{len(labels)} validation images. {examples.note}",
+            "fitted_on": f"{len(labels)} validation images{left_out}. {examples.note}",
         },
     )
 

@@ -215,19 +215,39 @@ def leaning(mark: Mark, lean: float) -> Mark:
 def test_a_1_that_leans_more_than_the_digits_around_may_be_a_slash(text, leans, expected):
     line = [leaning(mark, leans.get(at, 0.1)) for at, mark in enumerate(line_of(text))]
     (found,) = as_slashes([line], CLASSES)
-    assert {at for at, may in enumerate(found) if may} == expected
-    assert as_slashes([line[::-1]], CLASSES) == [found[::-1]]
+    assert set(np.flatnonzero(found == 0.5)) == set(np.flatnonzero(found)) == expected
+    np.testing.assert_array_equal(as_slashes([line[::-1]], CLASSES)[0], found[::-1])
+
+
+@pytest.mark.parametrize(
+    ("lean", "above", "below", "expected"),
+    [
+        (0.35, 3, 3, 1.0),  # upright for a slash, but far beyond 68 and 19
+        (0.25, 3, 3, 0.0),  # no more than a 1 may lean
+        (0.35, 3, 2, 0.0),
+        (0.35, 2, 3, 0.0),
+        (0.7, 3, 3, 1.0),
+        (0.7, 3, 2, 0.5),
+    ],
+)
+def test_a_1_that_leans_and_reaches_beyond_both_neighbours_is_a_slash(lean, above, below, expected):
+    line = [leaning(mark, 0.1) for mark in line_of("68119")]
+    x, y, width, height = line[2].box
+    box = Box(x, y - above, width, height + above + below)
+    line[2] = leaning(replace(line[2], box=box), lean)
+    (found,) = as_slashes([line], CLASSES)
+    assert found.tolist() == [0, 0, expected, 0, 0]
 
 
 def test_no_slash_is_far_from_what_it_parts():
     line = [leaning(mark, 0.1) for mark in line_of("47", "1", "28")]
     line[2] = leaning(replace(line[2], box=Box(60, 0, 10, 8)), 0.7)
-    assert as_slashes([line], CLASSES) == [[False] * 5]
-    assert as_slashes([[], []], CLASSES) == [[], []]
+    assert not as_slashes([line], CLASSES)[0].any()
+    assert [len(row) for row in as_slashes([[], []], CLASSES)] == [0, 0]
 
 
 def test_the_digits_of_other_lines_tell_how_a_hand_slants():
     lines = [[leaning(mark, 0.7) for mark in line_of("313")], line_of("474")]
     slanted = [leaning(mark, 0.6) for mark in lines[1]]
-    assert as_slashes(lines, CLASSES)[0] == [False, True, False]
-    assert as_slashes([lines[0], slanted], CLASSES)[0] == [False] * 3
+    assert as_slashes(lines, CLASSES)[0].tolist() == [0, 0.5, 0]
+    assert not as_slashes([lines[0], slanted], CLASSES)[0].any()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.clusters import Mark
+from inkdigits.reading import Box
 
 # How much more often a mark looks like that among letters than among digits: no digit, one of those
 # that letters look like, and any other. Counted in 1,500 letters, of eight people and of print,
@@ -43,6 +44,9 @@ _LEANS = {
 }  # fmt: skip
 _SLANTED, _MORE = 0.4, 0.27  # of a slash; ... than the digits of the page do
 _NUM_OTHERS, _NEAR = 2, 1.0  # digits that tell how a hand slants; so near, in a slash's heights
+# It is none of 407 drawn 1s between digits that leans so much more than others than 1s and reaches
+# so far beyond both ends of both digits beside it, in their heights.
+_SURELY_MORE, _BEYOND = 0.2, 0.12
 
 
 def among_letters(
@@ -143,7 +147,7 @@ def in_parentheses(line: Sequence[Mark], classes: str) -> list[bool]:
     return may_be
 
 
-def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[list[bool]]:
+def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np.float64]]:
     """Which marks of a page may be slashes: 1s between digits, which lean far more than these do.
 
     Args:
@@ -151,7 +155,8 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[list[bool]
         classes: one character a class.
 
     Returns:
-        Of each line, for each mark, whether it may be one.
+        Of each line, (n,) 0.5 for each mark that may be one, and 1 for what surely is: it leans,
+        and reaches beyond both ends of the digits beside it. Else 0.
     """
     values = [[classes[mark.probabilities[:-1].argmax()] for mark in line] for line in lines]
     leans = [[_lean(mark.glyph) for mark in line] for line in lines]
@@ -161,19 +166,31 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[list[bool]
         for mark, value, lean in zip(*of, strict=True)
         if value != "1" and not mark.is_none
     ]
-    may_be = [[False] * len(line) for line in lines]
+    may_be = [np.zeros(len(line)) for line in lines]
     if len(others) < _NUM_OTHERS:
         return may_be
-    least = max(_SLANTED, statistics.median(others) + _LEANS["1"] + _MORE)
+    usual = statistics.median(others)
+    least = max(_SLANTED, usual + _LEANS["1"] + _MORE)
     for number, line in enumerate(lines):
         kept = [index for index in range(len(line)) if not line[index].is_none]
         kept.sort(key=lambda index: line[index].box.x)
         for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
             box, left, right = (line[at].box for at in (index, before, after))
             space = max(box.x - left.right, right.x - box.right)
-            is_slanted = values[number][index] == "1" and leans[number][index] > least
-            may_be[number][index] = is_slanted and space < _NEAR * box.height
+            if values[number][index] != "1" or space >= _NEAR * box.height:
+                continue
+            lean = leans[number][index]
+            if lean > usual + _SURELY_MORE and all(
+                _reaches_beyond(box, of) for of in (left, right)
+            ):
+                may_be[number][index] = 1.0
+            elif lean > least:
+                may_be[number][index] = 0.5
     return may_be
+
+
+def _reaches_beyond(box: Box, other: Box) -> bool:
+    return min(other.y - box.y, box.bottom - other.bottom) > _BEYOND * other.height
 
 
 def _lean(glyph: NDArray[np.float32]) -> float:

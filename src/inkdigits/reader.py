@@ -165,11 +165,16 @@ class Reader:
         is_doubted = [
             mark.is_doubted or (not single and is_cut_off(mark.box, ink)) for mark in marks
         ]
+        letters = self._letters(lines, are_digits=single or line)
         if not (single or line):
             classes = self.bundle.classes
             enclosing = [of for row in lines for of in in_parentheses(row, classes)]
-            parting = [of for row in as_slashes(lines, classes) for of in row]
+            slashes = as_slashes(lines, classes)
+            parting = [of > 0 for row in slashes for of in row]
             is_doubted = [any(of) for of in zip(is_doubted, enclosing, parting, strict=True)]
+            letters = [
+                np.where(of == 1, of, letter) for of, letter in zip(slashes, letters, strict=True)
+            ]
         digits = iter(
             judge(
                 judged.reshape(len(marks), len(self.bundle.classes) + 1),
@@ -181,7 +186,6 @@ class Reader:
             )
         )
         by_line = [[next(digits) for _ in row] for row in lines]
-        letters = self._letters(lines, are_digits=single or line)
         rows = in_company(by_line, letters, is_crowded=bool(note), are_digits=single or line)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(

@@ -250,19 +250,41 @@ test.each([
 ] as [string, Record<number, number>, number[]][])(
   "a 1 that leans more than the digits around may be a slash: %s %o",
   (text, leans, expected) => {
-    const line = wordsOf(text).map((mark, index): Judged => {
-      const glyph = new Float32Array(784);
-      for (let row = 4; row < 24; row++) {
-        const middle = 14 - (leans[index] ?? 0.1) * (row - 13.5);
-        for (let x = 0; x < 28; x++)
-          glyph[row * 28 + x] = Math.min(Math.max(1.5 - Math.abs(x - middle), 0), 1);
-      }
-      return { ...mark, glyph };
-    });
+    const line = wordsOf(text).map((mark, index) => leaning(mark, leans[index] ?? 0.1));
     const [found] = asSlashes([line], CLASSES);
-    expect(found!.flatMap((may, at) => (may ? [at] : []))).toEqual(expected);
+    expect(found!.flatMap((may, at) => (may === 0.5 ? [at] : []))).toEqual(expected);
   },
 );
+
+test.each([
+  [0.35, 3, 3, 1],
+  [0.25, 3, 3, 0],
+  [0.35, 3, 2, 0],
+  [0.35, 2, 3, 0],
+  [0.7, 3, 3, 1],
+  [0.7, 3, 2, 0.5],
+])(
+  "a 1 that leans and reaches beyond both neighbours is a slash: %s %s %s",
+  (lean, above, below, expected) => {
+    const line = wordsOf("68119").map((mark, index) => {
+      if (index !== 2) return leaning(mark, 0.1);
+      const [x, y, width, height] = mark.box;
+      return leaning({ ...mark, box: [x, y - above, width, height + above + below] }, lean);
+    });
+    expect(asSlashes([line], CLASSES)).toEqual([[0, 0, expected, 0, 0]]);
+  },
+);
+
+/** A bar of 20 rows that goes so far to the right, per row upwards. */
+function leaning(mark: Judged, lean: number): Judged {
+  const glyph = new Float32Array(784);
+  for (let row = 4; row < 24; row++) {
+    const middle = 14 - lean * (row - 13.5);
+    for (let x = 0; x < 28; x++)
+      glyph[row * 28 + x] = Math.min(Math.max(1.5 - Math.abs(x - middle), 0), 1);
+  }
+  return { ...mark, glyph };
+}
 
 test("a 0 behind a capital may be an o", () => {
   const capital = (height: number): Digit => {

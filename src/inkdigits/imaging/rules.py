@@ -15,6 +15,7 @@ from inkdigits.imaging.ink import Ink
 from inkdigits.imaging.marks import find_marks, groups, is_frame, typical_height_px
 from inkdigits.imaging.ranks import median
 from inkdigits.imaging.straight import FAINT, THIN, Rule, Truths, straight
+from inkdigits.imaging.teeth import tooth_mask
 
 _WEAK = 0.1  # what is fainter is never made darker
 _MOSTLY_LIGHTER = 0.8  # of the marks' area is lighter than what counts as full
@@ -36,26 +37,32 @@ _BOUNDS = ("start", "end", "at", "width_px")
 
 
 def without_rules(ink: Ink) -> Ink:
-    """Take away ruling, grids, the edges of tables and of boxes.
+    """Take away ruling, grids, the edges of tables and of boxes; as ``rules_apart``."""
+    return rules_apart(ink)[0]
+
+
+def rules_apart(ink: Ink) -> tuple[Ink, Truths]:
+    """Take away ruling, grids, the edges of tables and of boxes, and the teeth of combs.
 
     Args:
         ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
 
     Returns:
         (h, w) float32: the marks that are left, as dark as ink can be; the ink itself if there is
-        no rule at all.
+        no rule at all. And (h, w), where there were teeth, which look like 1s.
     """
     across = straight(ink)
     down = straight(np.ascontiguousarray(ink.T))
+    if across or down:
+        across, down = _real(ink, across, down)
     if not across and not down:
-        return ink
-    across, down = _real(ink, across, down)
-    if not across and not down:
-        return ink
+        return ink, np.zeros(ink.shape, bool)
     cleaned = ink.copy()
     _erase(cleaned, across)
     _erase(cleaned.T, down)
-    return _stretched(cleaned)
+    teeth = tooth_mask(ink, cleaned, across)
+    cleaned[teeth] = 0
+    return _stretched(cleaned), teeth
 
 
 def _stretched(ink: Ink) -> Ink:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inkdigits.imaging.ink import Ink, full_contrast
 from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
 from inkdigits.imaging.rings import ring_mask
-from inkdigits.imaging.rules import without_rules
+from inkdigits.imaging.rules import rules_apart
 
 PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the darkest strokes on it
 STEP_PX = 32  # sides are multiples of that: the network halves a page five times
@@ -91,7 +91,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
     it is as high as others, a hint of one, and else left out whole. What is larger, such as a
     table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
-    round digits, and what shows through from the back, are left out whatever the network says.
+    round digits, the teeth of combs, and what shows through from the back, are left out whatever
+    the network says.
 
     Args:
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
@@ -111,7 +112,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     found = np.where(likely < _LIKELY, np.float32(0), likely)
     is_ring = ring_mask(ink)
     unringed = np.where(is_ring, np.float32(0), ink)
-    is_rule = is_ring | (unringed - without_rules(unringed) > _FAINT) & (found < _SURE)
+    unruled, is_tooth = rules_apart(unringed)
+    is_rule = is_ring | is_tooth | (unringed - unruled > _FAINT) & (found < _SURE)
     found[is_rule] = 0
     _, sure, _ = find_marks(found)
     typical_px = typical_height_px(sure) if len(sure.label) else np.inf

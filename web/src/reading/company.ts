@@ -2,6 +2,7 @@
 
 import type { Mark } from "./clusters.ts";
 import { GLYPH_PX, median } from "./image.ts";
+import type { Box } from "./page.ts";
 
 // How much more often a mark looks like that among letters than among digits.
 const NONE = 13; // no digit
@@ -28,6 +29,8 @@ const SLANTED = 0.4; // of a slash
 const MORE = 0.27; // ... than the digits of the page do
 const NUM_OTHERS = 2; // digits that tell how a hand slants
 const NEAR = 1; // in a slash's heights
+const SURELY_MORE = 0.2; // more than the digits of the page do: of a 1 that reaches far beyond others
+const BEYOND = 0.12; // in their heights
 
 /**
  * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
@@ -135,8 +138,12 @@ export function inParentheses(line: readonly Mark[], classes: string): boolean[]
   return mayBe;
 }
 
-/** Which marks of each line may be slashes: 1s between digits, which lean far more than these do. */
-export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): boolean[][] {
+/**
+ * Which marks of each line may be slashes: 1s between digits, which lean far more than these do.
+ * 0.5 for each that may be one, 1 for what surely is: it leans, and reaches beyond both ends of the
+ * digits beside it. Else 0.
+ */
+export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): number[][] {
   const looked = lines.map((line) =>
     line.map(({ box, probabilities, glyph }) => {
       const ofDigits = probabilities.subarray(0, -1);
@@ -148,9 +155,10 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
     .flat()
     .filter(({ value, isNone }) => value !== "1" && !isNone)
     .map(({ value, lean }) => lean - (LEANS[Number(value)] ?? 0));
-  const mayBe = lines.map((line) => line.map(() => false));
+  const mayBe = lines.map((line) => line.map(() => 0));
   if (others.length < NUM_OTHERS) return mayBe;
-  const least = Math.max(SLANTED, median(others) + LEANS[1]! + MORE);
+  const usual = median(others);
+  const least = Math.max(SLANTED, usual + LEANS[1]! + MORE);
   looked.forEach((line, number) => {
     const kept = [...line.keys()]
       .filter((index) => !line[index]!.isNone)
@@ -159,10 +167,18 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
       const { box, value, lean } = line[index]!;
       const [left, right] = [line[kept[place]!]!.box, line[kept[place + 2]!]!.box];
       const space = Math.max(box[0] - left[0] - left[2], right[0] - box[0] - box[2]);
-      mayBe[number]![index] = value === "1" && lean > least && space < NEAR * box[3];
+      if (value !== "1" || space >= NEAR * box[3]) return;
+      const isBeyond = reachesBeyond(box, left) && reachesBeyond(box, right);
+      if (lean > usual + SURELY_MORE && isBeyond) mayBe[number]![index] = 1;
+      else if (lean > least) mayBe[number]![index] = 0.5;
     });
   });
   return mayBe;
+}
+
+function reachesBeyond(box: Box, other: Box): boolean {
+  const below = box[1] + box[3] - other[1] - other[3];
+  return Math.min(other[1] - box[1], below) > BEYOND * other[3];
 }
 
 /** How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one. */

@@ -68,11 +68,11 @@ export async function readInk(
     ? await readAtoms(part, rule, run, isOneLine, lettersOf, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
   const isPage = !areDigits && !isOneLine;
-  const parting = isPage ? asSlashes(marks, rule.classes) : [];
+  const slashes = isPage ? asSlashes(marks, rule.classes) : [];
   const rows = marks.map((row, number) => {
     const enclosing = isPage ? inParentheses(row, rule.classes) : [];
     return row.map((mark, index) => {
-      const isSign = Boolean(enclosing[index] || parting[number]?.[index]);
+      const isSign = Boolean(enclosing[index] || slashes[number]?.[index]);
       const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || isSign;
       return seen({ ...mark, isDoubted }, rule);
     });
@@ -82,7 +82,10 @@ export async function readInk(
     const [fromY, toY] = within(top + y - margin, height, ink.height);
     return scaled([fromX, fromY, toX - fromX, toY - fromY], scale);
   };
-  const lines = inCompany(rows, lettersOf(marks), {
+  const letters = lettersOf(marks).map((row, number) =>
+    row.map((letter, index) => (slashes[number]?.[index] === 1 ? 1 : letter)),
+  );
+  const lines = inCompany(rows, letters, {
     isCrowded: Boolean(note),
     areDigits: areDigits || isOneLine,
   }).map((row) => row.map((digit) => ({ ...digit, box: place(digit.box) })));

@@ -239,6 +239,21 @@ def test_a_1_that_leans_and_reaches_beyond_both_neighbours_is_a_slash(lean, abov
     assert found.tolist() == [0, 0, expected, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("text", "slanted", "expected"),
+    [
+        ("121412026", (2, 4), {2: 1, 4: 1}),  # 12/4/2026
+        ("311126", (1, 3), {1: 1, 3: 1}),  # 3/1/26
+        ("121412026", (2,), {2: 0.5}),
+        ("401412026", (2, 4), {2: 0.5, 4: 0.5}),  # no month has 40 days
+    ],
+)
+def test_two_1s_that_lean_and_make_a_date_are_slashes(text, slanted, expected):
+    line = [leaning(mark, 0.6 if at in slanted else 0.1) for at, mark in enumerate(line_of(text))]
+    (found,) = as_slashes([line], CLASSES)
+    assert {int(at): found[at] for at in np.flatnonzero(found)} == expected
+
+
 def test_no_slash_is_far_from_what_it_parts():
     line = [leaning(mark, 0.1) for mark in line_of("47", "1", "28")]
     line[2] = leaning(replace(line[2], box=Box(60, 0, 10, 8)), 0.7)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.clusters import Mark
+from inkdigits.decide import date_slashes
 from inkdigits.reading import Box
 
 # How much more often a mark looks like that among letters than among digits: no digit, one of those
@@ -156,7 +157,8 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
 
     Returns:
         Of each line, (n,) 0.5 for each mark that may be one, and 1 for what surely is: it leans,
-        and reaches beyond both ends of the digits beside it. Else 0.
+        and reaches beyond both ends of the digits beside it, or makes a date of them with another,
+        as 12/4/2026. Else 0.
     """
     values = [[classes[mark.probabilities[:-1].argmax()] for mark in line] for line in lines]
     leans = [[_lean(mark.glyph) for mark in line] for line in lines]
@@ -166,27 +168,37 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
         for mark, value, lean in zip(*of, strict=True)
         if value != "1" and not mark.is_none
     ]
-    may_be = [np.zeros(len(line)) for line in lines]
     if len(others) < _NUM_OTHERS:
-        return may_be
+        return [np.zeros(len(line)) for line in lines]
     usual = statistics.median(others)
+    return [_slashes(*of, usual) for of in zip(lines, values, leans, strict=True)]
+
+
+def _slashes(
+    line: Sequence[Mark], values: Sequence[str], leans: Sequence[float], usual: float
+) -> NDArray[np.float64]:
+    """Those of one line, on a page whose digits lean so much more than MNIST's: as above."""
+    found = np.zeros(len(line))
     least = max(_SLANTED, usual + _LEANS["1"] + _MORE)
-    for number, line in enumerate(lines):
-        kept = [index for index in range(len(line)) if not line[index].is_none]
-        kept.sort(key=lambda index: line[index].box.x)
-        for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
-            box, left, right = (line[at].box for at in (index, before, after))
-            space = max(box.x - left.right, right.x - box.right)
-            if values[number][index] != "1" or space >= _NEAR * box.height:
-                continue
-            lean = leans[number][index]
-            if lean > usual + _SURELY_MORE and all(
-                _reaches_beyond(box, of) for of in (left, right)
-            ):
-                may_be[number][index] = 1.0
-            elif lean > least:
-                may_be[number][index] = 0.5
-    return may_be
+    kept = [index for index in range(len(line)) if not line[index].is_none]
+    kept.sort(key=lambda index: line[index].box.x)
+    for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
+        box, left, right = (line[at].box for at in (index, before, after))
+        space = max(box.x - left.right, right.x - box.right)
+        if values[index] != "1" or space >= _NEAR * box.height:
+            continue
+        is_beyond = all(_reaches_beyond(box, other) for other in (left, right))
+        if is_beyond and leans[index] > usual + _SURELY_MORE:
+            found[index] = 1.0
+        elif leans[index] > least:
+            found[index] = 0.5
+    places = date_slashes(
+        [values[index] for index in kept],
+        [line[index].box for index in kept],
+        (found[kept] > 0).tolist(),
+    )
+    found[[kept[place] for place in places]] = 1.0  # two of them, and a date besides
+    return found
 
 
 def _reaches_beyond(box: Box, other: Box) -> bool:

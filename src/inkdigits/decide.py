@@ -293,28 +293,47 @@ def _without_dates(line: list[Digit]) -> list[Digit]:
     """Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26."""
     beside = list(line)
     kept = _from_left(line)
-    words: list[list[int]] = []
-    for before, index in zip([None, *kept], kept, strict=False):
-        box, near = line[index].box, None if before is None else line[before].box
-        if near is None or box.x - near.right > _NEAR * max(box.height, near.height):
-            words.append([])
-        words[-1].append(index)
-    for word in words:
-        for place in _slashes([line[index] for index in word]):
-            digit = line[word[place]]
-            if digit.status is Status.OK:
-                beside[word[place]] = replace(digit, status=Status.REVIEW)
+    values = [line[index].value for index in kept]
+    boxes = [line[index].box for index in kept]
+    for place in date_slashes(values, boxes, [_leans(box) for box in boxes]):
+        digit = line[kept[place]]
+        if digit.status is Status.OK:
+            beside[kept[place]] = replace(digit, status=Status.REVIEW)
     return beside
 
 
-def _slashes(word: list[Digit]) -> tuple[int, ...]:
+def date_slashes(values: Sequence[str], boxes: Sequence[Box], leans: Sequence[bool]) -> list[int]:
+    """Where the slashes of dates would stand in a line.
+
+    Args:
+        values: a digit each, from left to right.
+        boxes: of the same.
+        leans: which of them lean as a slash does.
+
+    Returns:
+        Places in the line, two a date.
+    """
+    words: list[list[int]] = []
+    for place, box in enumerate(boxes):
+        near = boxes[place - 1] if place else None
+        if near is None or box.x - near.right > _NEAR * max(box.height, near.height):
+            words.append([])
+        words[-1].append(place)
+    return [
+        word[at]
+        for word in words
+        for at in _in_date([values[k] for k in word], [leans[k] for k in word])
+    ]
+
+
+def _in_date(values: Sequence[str], leans: Sequence[bool]) -> tuple[int, ...]:
     """Where the slashes of a date would stand; nowhere if the word is none."""
-    values = "".join(digit.value for digit in word)
+    word = "".join(values)
     for first, second in ((1, 3), (1, 4), (2, 4), (2, 5)):
-        parts = values[:first], values[first + 1 : second]
+        parts = word[:first], word[first + 1 : second]
         if (
-            len(values) - second - 1 in _YEAR
-            and all(values[at] == "1" and _leans(word[at].box) for at in (first, second))
+            len(word) - second - 1 in _YEAR
+            and all(word[at] == "1" and leans[at] for at in (first, second))
             and all(part.isdecimal() and 1 <= int(part) <= _DAYS for part in parts)
             and min(map(int, parts)) <= _MONTHS
         ):

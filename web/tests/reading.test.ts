@@ -275,6 +275,17 @@ test.each([
   },
 );
 
+test.each([
+  ["121412026", [2, 4], 1],
+  ["311126", [1, 3], 1],
+  ["121412026", [2], 0.5],
+  ["401412026", [2, 4], 0.5],
+])("two 1s that lean and make a date are slashes: %s %o", (text, slanted, expected) => {
+  const line = wordsOf(text).map((mark, at) => leaning(mark, slanted.includes(at) ? 0.6 : 0.1));
+  const [found] = asSlashes([line], CLASSES);
+  expect(found).toEqual([...text].map((_, at) => (slanted.includes(at) ? expected : 0)));
+});
+
 /** A bar of 20 rows that goes so far to the right, per row upwards. */
 function leaning(mark: Judged, lean: number): Judged {
   const glyph = new Float32Array(784);

@@ -1,6 +1,7 @@
 /** What the neighbours of a mark say of it: among letters, an o is no 0. As `company.py`. */
 
 import type { Mark } from "./clusters.ts";
+import { dateSlashes } from "./decide.ts";
 import { GLYPH_PX, median } from "./image.ts";
 import type { Box } from "./page.ts";
 
@@ -141,7 +142,7 @@ export function inParentheses(line: readonly Mark[], classes: string): boolean[]
 /**
  * Which marks of each line may be slashes: 1s between digits, which lean far more than these do.
  * 0.5 for each that may be one, 1 for what surely is: it leans, and reaches beyond both ends of the
- * digits beside it. Else 0.
+ * digits beside it, or makes a date of them with another. Else 0.
  */
 export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): number[][] {
   const looked = lines.map((line) =>
@@ -172,6 +173,11 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
       if (lean > usual + SURELY_MORE && isBeyond) mayBe[number]![index] = 1;
       else if (lean > least) mayBe[number]![index] = 0.5;
     });
+    const inLine = kept.map((index) => {
+      const { value, box } = line[index]!;
+      return { value, box, leans: mayBe[number]![index]! > 0 };
+    });
+    for (const place of dateSlashes(inLine)) mayBe[number]![kept[place]!] = 1;
   });
   return mayBe;
 }

@@ -217,26 +217,40 @@ function withoutOs<T extends Digit>(line: readonly T[]): T[] {
 function withoutDates<T extends Digit>(line: readonly T[]): T[] {
   const beside = [...line];
   const kept = fromLeft(line);
-  const words: number[][] = [];
-  kept.forEach((index, place) => {
-    const [x, , , height] = line[index]!.box;
-    const [left, , across, high] = place ? line[kept[place - 1]!]!.box : [-Infinity, 0, 0, 0];
-    if (x - left - across > NEAR * Math.max(height, high)) words.push([]);
-    words.at(-1)!.push(index);
-  });
-  for (const word of words) {
-    for (const place of slashes(word.map((index) => line[index]!))) {
-      const digit = line[word[place]!]!;
-      if (digit.status === "ok") beside[word[place]!] = { ...digit, status: "review" };
-    }
+  const found = dateSlashes(
+    kept.map((index) => {
+      const { value, box } = line[index]!;
+      return { value, box, leans: box[2] >= LEANING * box[3] };
+    }),
+  );
+  for (const place of found) {
+    const digit = line[kept[place]!]!;
+    if (digit.status === "ok") beside[kept[place]!] = { ...digit, status: "review" };
   }
   return beside;
 }
 
+/** A digit of a line, and whether it leans as a slash does. */
+interface Leaning {
+  readonly value: string;
+  readonly box: Box;
+  readonly leans: boolean;
+}
+
+/** Where the slashes of dates would stand in a line, which goes from left to right. */
+export function dateSlashes(line: readonly Leaning[]): number[] {
+  const words: number[][] = [];
+  line.forEach(({ box: [x, , , height] }, place) => {
+    const [left, , across, high] = place ? line[place - 1]!.box : [-Infinity, 0, 0, 0];
+    if (x - left - across > NEAR * Math.max(height, high)) words.push([]);
+    words.at(-1)!.push(place);
+  });
+  return words.flatMap((word) => inDate(word.map((at) => line[at]!)).map((at) => word[at]!));
+}
+
 /** Where the slashes of a date would stand; nowhere if the word is none. */
-function slashes(word: readonly Digit[]): number[] {
-  const values = word.map((digit) => digit.value).join("");
-  const leans = ({ box: [, , width, height] }: Digit): boolean => width >= LEANING * height;
+function inDate(word: readonly Leaning[]): number[] {
+  const values = word.map(({ value }) => value).join("");
   for (const [first, second] of [
     [1, 3],
     [1, 4],
@@ -245,7 +259,7 @@ function slashes(word: readonly Digit[]): number[] {
   ] as const) {
     const parts = [values.slice(0, first), values.slice(first + 1, second)].map(Number);
     const isDate = parts.every((part) => part >= 1 && part <= DAYS) && Math.min(...parts) <= MONTHS;
-    const areOnes = [first, second].every((at) => values[at] === "1" && leans(word[at]!));
+    const areOnes = [first, second].every((at) => values[at] === "1" && word[at]!.leans);
     const year = values.length - second - 1;
     if ((year === 2 || year === 4) && areOnes && isDate) return [first, second];
   }

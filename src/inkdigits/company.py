@@ -124,6 +124,21 @@ def _smoothed(
     return letters
 
 
+def as_signs(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np.float64]]:
+    """Which marks of a page may be parentheses or slashes, whatever a network thinks of them.
+
+    Args:
+        lines: marks.
+        classes: one character a class.
+
+    Returns:
+        Of each line, (n,) 0.5 for each mark that may be one, and 1 for what surely is. Else 0.
+    """
+    slashes = as_slashes(lines, classes)
+    enclosing = [np.array(in_parentheses(line, classes), np.float64) for line in lines]
+    return [np.maximum(*of) for of in zip(slashes, (0.5 * row for row in enclosing), strict=True)]
+
+
 def in_parentheses(line: Sequence[Mark], classes: str) -> list[bool]:
     """Which marks of a line may be a pair of parentheses: 1s that bow away from what they enclose.
 

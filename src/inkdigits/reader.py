@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
-from inkdigits.company import among_letters, as_slashes, in_parentheses
+from inkdigits.company import among_letters, as_signs
 from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
 from inkdigits.errors import BadArrayError, ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
@@ -167,14 +167,10 @@ class Reader:
         ]
         letters = self._letters(lines, are_digits=single or line)
         if not (single or line):
-            classes = self.bundle.classes
-            enclosing = [of for row in lines for of in in_parentheses(row, classes)]
-            slashes = as_slashes(lines, classes)
-            parting = [of > 0 for row in slashes for of in row]
-            is_doubted = [any(of) for of in zip(is_doubted, enclosing, parting, strict=True)]
-            letters = [
-                np.where(of == 1, of, letter) for of, letter in zip(slashes, letters, strict=True)
-            ]
+            signs = as_signs(lines, self.bundle.classes)
+            may_be = [of > 0 for row in signs for of in row.tolist()]
+            is_doubted = [any(of) for of in zip(is_doubted, may_be, strict=True)]
+            letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
         digits = iter(
             judge(
                 judged.reshape(len(marks), len(self.bundle.classes) + 1),

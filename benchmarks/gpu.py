@@ -156,7 +156,8 @@ def opened(data: DataConfig) -> Examples:
 
 
 def examples_path(data: DataConfig) -> Path:
-    key = hashlib.sha256(json.dumps(dataclasses.asdict(data)).encode()).hexdigest()[:12]
+    holds = [field.name for field in dataclasses.fields(Examples)]  # what an older file may lack
+    key = hashlib.sha256(json.dumps([dataclasses.asdict(data), holds]).encode()).hexdigest()[:12]
     return EXAMPLES / f"{key}.npz"
 
 

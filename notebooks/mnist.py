@@ -152,14 +152,16 @@ print("writers", "not known" if data.writers is None else len(np.unique(data.wri
 # %% [markdown]
 # **Keep some writers aside.** We need images to compare ideas on that the network does not learn
 # from. If they were drawn at random, the same hand would stand on both sides, and the figures
-# would flatter. So whole writers are kept aside for validation. The test set is not even loaded
-# yet.
+# would flatter. So whole writers are kept aside for validation, without the two of their images
+# whose label is known to be wrong. The test set is not even loaded yet.
 
 # %%
 from inkdigits.data.splits import split_validation
 
 split = split_validation(data, share=0.1, seed=0)
 training, validation = data.take(split.train), data.take(split.validation)
+if validation.disputed is not None:
+    validation = validation.take(~validation.disputed)
 print(f"{len(training):,} images for training, {len(validation):,} for validation.")
 print(split.note)
 

@@ -232,24 +232,42 @@ def test_a_1_that_leans_more_than_the_digits_around_may_be_a_slash(text, leans, 
 )
 def test_a_1_that_leans_and_reaches_beyond_both_neighbours_is_a_slash(lean, above, below, expected):
     line = [leaning(mark, 0.1) for mark in line_of("68119")]
-    x, y, width, height = line[2].box
-    box = Box(x, y - above, width, height + above + below)
-    line[2] = leaning(replace(line[2], box=box), lean)
+    line[2] = leaning(taller(line[2], above, below), lean)
     (found,) = as_slashes([line], CLASSES)
     assert found.tolist() == [0, 0, expected, 0, 0]
 
 
+def test_the_1s_of_a_page_tell_what_a_slash_is():
+    def page(lean_of_ones: float | None) -> list[list[Mark]]:
+        line = [leaning(mark, 0.1) for mark in line_of("68127")]
+        line[2] = leaning(taller(line[2], 3, 3), 0.4)
+        if lean_of_ones is None:
+            return [line]
+        return [line, [leaning(mark, lean_of_ones) for mark in line_of("1")]]
+
+    # Where there is no other 1, it may be the way of a hand; and if they lean like it, it is.
+    found = [as_slashes(page(lean), CLASSES)[0][2] for lean in (None, 0.1, 0.3)]
+    assert found == [0, 1, 0]
+
+
+def taller(mark: Mark, above: int, below: int) -> Mark:
+    x, y, width, height = mark.box
+    return replace(mark, box=Box(x, y - above, width, height + above + below))
+
+
 @pytest.mark.parametrize(
-    ("text", "slanted", "expected"),
+    ("text", "slanted", "above", "expected"),
     [
-        ("121412026", (2, 4), {2: 1, 4: 1}),  # 12/4/2026
-        ("311126", (1, 3), {1: 1, 3: 1}),  # 3/1/26
-        ("121412026", (2,), {2: 0.5}),
-        ("401412026", (2, 4), {2: 0.5, 4: 0.5}),  # no month has 40 days
+        ("121412026", (2, 4), 3, {2: 1, 4: 1}),  # 12/4/2026
+        ("311126", (1, 3), 3, {1: 1, 3: 1}),  # 3/1/26
+        ("311126", (1, 3), 2, {1: 0.5, 3: 0.5}),  # may be a number of a slanted hand
+        ("121412026", (2,), 3, {2: 0.5}),
+        ("401412026", (2, 4), 3, {2: 0.5, 4: 0.5}),  # no month has 40 days
     ],
 )
-def test_two_1s_that_lean_and_make_a_date_are_slashes(text, slanted, expected):
+def test_two_1s_that_lean_and_make_a_date_are_slashes(text, slanted, above, expected):
     line = [leaning(mark, 0.6 if at in slanted else 0.1) for at, mark in enumerate(line_of(text))]
+    line[slanted[0]] = taller(line[slanted[0]], above, 0)
     (found,) = as_slashes([line], CLASSES)
     assert {int(at): found[at] for at in np.flatnonzero(found)} == expected
 

@@ -10,6 +10,7 @@ Source: Rabiner 1989, "A tutorial on hidden Markov models", the forward and back
 
 import statistics
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,8 @@ _LEANS = {
 }  # fmt: skip
 _SLANTED, _MORE = 0.4, 0.27  # of a slash; ... than the digits of the page do
 _NUM_OTHERS, _NEAR = 2, 1.0  # digits that tell how a hand slants; so near, in a slash's heights
-# It is none of 407 drawn 1s between digits that leans so much more than others than 1s and reaches
-# so far beyond both ends of both digits beside it, in their heights.
-_SURELY_MORE, _BEYOND = 0.2, 0.12
+_TALL = 0.12  # in the heights of the digits beside it: so far a slash reaches beyond an end of both
+_STEEPEST, _UNLIKE = 0.3, 0.2  # of one that does so at both ends; ... than the page's own 1s lean
 
 
 def among_letters(
@@ -164,60 +164,91 @@ def in_parentheses(line: Sequence[Mark], classes: str) -> list[bool]:
 
 
 def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np.float64]]:
-    """Which marks of a page may be slashes: 1s between digits, which lean far more than these do.
+    """Which marks of a page may be slashes, and which surely are: 1s between digits that lean.
+
+    One that leans far more than the digits of the page do may be a slash. It is one if it reaches
+    beyond both ends of the digits beside it as well, and then need not lean more than a fast hand's
+    1s, where the page has other 1s to show that they stand otherwise, or two make a date of their
+    word, as 12/4/2026. So are two that do, and lean far more, if one of them reaches beyond an end.
 
     Args:
         lines: marks.
         classes: one character a class.
 
     Returns:
-        Of each line, (n,) 0.5 for each mark that may be one, and 1 for what surely is: it leans,
-        and reaches beyond both ends of the digits beside it, or makes a date of them with another,
-        as 12/4/2026. Else 0.
+        Of each line, (n,) 0.5 for each mark that may be one, and 1 for what surely is. Else 0.
     """
-    values = [[classes[mark.probabilities[:-1].argmax()] for mark in line] for line in lines]
-    leans = [[_lean(mark.glyph) for mark in line] for line in lines]
-    others = [
-        lean - _LEANS.get(value, 0.0)
-        for of in zip(lines, values, leans, strict=True)
-        for mark, value, lean in zip(*of, strict=True)
-        if value != "1" and not mark.is_none
-    ]
+    rows = [_from_left(line, classes) for line in lines]
+    marks = [mark for row in rows for mark in row]
+    others = [mark.lean - _LEANS.get(mark.value, 0.0) for mark in marks if mark.value != "1"]
+    found = [np.zeros(len(line)) for line in lines]
     if len(others) < _NUM_OTHERS:
-        return [np.zeros(len(line)) for line in lines]
-    usual = statistics.median(others)
-    return [_slashes(*of, usual) for of in zip(lines, values, leans, strict=True)]
-
-
-def _slashes(
-    line: Sequence[Mark], values: Sequence[str], leans: Sequence[float], usual: float
-) -> NDArray[np.float64]:
-    """Those of one line, on a page whose digits lean so much more than MNIST's: as above."""
-    found = np.zeros(len(line))
-    least = max(_SLANTED, usual + _LEANS["1"] + _MORE)
-    kept = [index for index in range(len(line)) if not line[index].is_none]
-    kept.sort(key=lambda index: line[index].box.x)
-    for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
-        box, left, right = (line[at].box for at in (index, before, after))
-        space = max(box.x - left.right, right.x - box.right)
-        if values[index] != "1" or space >= _NEAR * box.height:
-            continue
-        is_beyond = all(_reaches_beyond(box, other) for other in (left, right))
-        if is_beyond and leans[index] > usual + _SURELY_MORE:
-            found[index] = 1.0
-        elif leans[index] > least:
-            found[index] = 0.5
-    places = date_slashes(
-        [values[index] for index in kept],
-        [line[index].box for index in kept],
-        (found[kept] > 0).tolist(),
-    )
-    found[[kept[place] for place in places]] = 1.0  # two of them, and a date besides
+        return found
+    may_be = max(_SLANTED, statistics.median(others) + _LEANS["1"] + _MORE)
+    ones = [mark.lean for mark in marks if mark.value == "1" and not mark.is_long]
+    surely = statistics.median(ones) + _UNLIKE if ones else may_be
+    for of, row in zip(found, rows, strict=True):
+        for mark in row:
+            if mark.lean > may_be and mark.is_between:
+                of[mark.number] = 0.5
+            if mark.lean > surely and mark.is_long:
+                of[mark.number] = 1.0
+        leaning = [bool(of[mark.number] > 0) or mark.is_long for mark in row]
+        boxes = [mark.box for mark in row]
+        places = date_slashes([mark.value for mark in row], boxes, leaning)
+        for pair in zip(places[::2], places[1::2], strict=True):
+            if any(max(row[place].beyond) > _TALL for place in pair):
+                of[[row[place].number for place in pair]] = 1.0
     return found
 
 
-def _reaches_beyond(box: Box, other: Box) -> bool:
-    return min(other.y - box.y, box.bottom - other.bottom) > _BEYOND * other.height
+class _Leaning(NamedTuple):
+    """A mark that is some digit, in its line.
+
+    Attributes:
+        number: of it among the line's marks.
+        value: the digit that it most looks like.
+        box: of it.
+        lean: how far it goes to the right, per pixel upwards.
+        is_between: it is a 1, and near digits on both sides.
+        beyond: how far it reaches, above and below, beyond both of these, in their heights; 0 of
+            what is not between digits.
+    """
+
+    number: int
+    value: str
+    box: Box
+    lean: float
+    is_between: bool
+    beyond: tuple[float, float]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it leans at all, and reaches beyond at both ends, as most slashes do."""
+        return self.lean > _STEEPEST and min(self.beyond) > _TALL
+
+
+def _from_left(line: Sequence[Mark], classes: str) -> list[_Leaning]:
+    """What of a line is not known for no digit, from left to right."""
+    kept = [index for index in range(len(line)) if not line[index].is_none]
+    kept.sort(key=lambda index: line[index].box.x)
+    row = []
+    for place, index in enumerate(kept):
+        mark, box = line[index], line[index].box
+        value = classes[mark.probabilities[:-1].argmax()]
+        beside = [line[at].box for at in (*kept[max(0, place - 1) : place], *kept[place + 1 :][:1])]
+        space = max((max(box.x - of.right, of.x - box.right) for of in beside), default=0)
+        is_between = value == "1" and len(beside) == 2 and space < _NEAR * box.height
+        beyond = (
+            (
+                min((of.y - box.y) / of.height for of in beside),
+                min((box.bottom - of.bottom) / of.height for of in beside),
+            )
+            if is_between
+            else (0.0, 0.0)
+        )
+        row.append(_Leaning(index, value, box, _lean(mark.glyph), is_between, beyond))
+    return row
 
 
 def _lean(glyph: NDArray[np.float32]) -> float:

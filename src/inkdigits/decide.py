@@ -183,8 +183,8 @@ def in_company(
 ) -> list[list[Digit]]:
     """Judge digits by what stands beside them.
 
-    What is almost certainly a letter is no digit, and what may well be one is for review, but for a
-    line of three digits or more, all of them sure. For review is as well
+    What is almost certainly a letter or a sign is no digit, and what may well be one is for review,
+    but for a line of three digits or more, all of them sure. For review is as well
 
     - a 1 that may be a slash: it reaches beyond its neighbours, or leans and makes a date of them;
     - a 0 that is lower than what stands before it and is no digit, as in No. 12;
@@ -197,7 +197,7 @@ def in_company(
 
     Args:
         lines: the digits of a page, each judged by itself.
-        letters: of each line, (n,) from 0 to 1, how probably each is a letter.
+        letters: of each line, (n,) from 0 to 1, how probably each is a letter, or a sign.
         is_crowded: the page holds far more marks than a page of digits.
         are_digits: somebody says that these are digits, so no 1 is doubted.
 
@@ -284,7 +284,8 @@ def _without_os(line: list[Digit]) -> list[Digit]:
         is_near = digit.box.x - other.box.right < _BESIDE * digit.box.height
         is_higher = other.box.height > _HIGHER * digit.box.height
         is_sure_zero = digit.value == "0" and digit.status is Status.OK
-        if is_sure_zero and is_near and is_higher and other.status is Status.REJECT:
+        is_letter = other.status is Status.REJECT and other.value != "1"  # that may be a slash
+        if is_sure_zero and is_near and is_higher and is_letter:
             beside[index] = replace(digit, status=Status.REVIEW)
     return beside
 

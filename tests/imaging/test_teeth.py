@@ -85,6 +85,47 @@ def test_ones_on_a_rule_stay(places: Sequence[float], lean: float) -> None:
     assert (left[: 160 // 2 - 3][ones > 0.6] > 0.4).all()
 
 
+def test_even_bars_that_stand_free_of_their_rule_stay() -> None:
+    shape = 160, 680
+    ones = bars(shape, EVENLY, ends=(-34, -6))
+    left, teeth = rules_apart(np.maximum(ones, rule(shape)))
+    assert not teeth.any()
+    assert (left[ones > 0.6] > 0.4).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ones_as_evenly_as_people_write_stay(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = 160, 900
+    row = [
+        bars(shape, [60 + 40 * k + rng.normal(0, 3.2)], ends=(-32 * rng.normal(1, 0.05), 0))
+        for k in range(20)
+    ]
+    _, teeth = rules_apart(np.maximum.reduce([*row, rule(shape)]))
+    assert not teeth.any()
+
+
+def test_a_long_scale_vanishes_whole() -> None:
+    shape = 160, 3000
+    comb = bars(shape, range(60, 2901, 14), ends=(-20, 0))
+    left, _ = rules_apart(np.maximum(comb, rule(shape)))
+    assert left[:, 50:2950].max() < 0.4
+
+
+def test_bars_far_from_each_other_stay() -> None:
+    shape = 160, 1000
+    places = [60, 130, 550, 900]  # four of thirteen places
+    _, teeth = rules_apart(np.maximum(bars(shape, places), rule(shape)))
+    assert not teeth.any()
+
+
+def test_what_is_long_beside_its_rule_stays() -> None:
+    shape = 400, 300
+    high = bars(shape, range(40, 261, 44), ends=(-90, 0))
+    _, teeth = rules_apart(np.maximum(high, rule(shape)))
+    assert not teeth.any()
+
+
 def test_ones_of_different_heights_stay() -> None:
     shape = 160, 680
     uneven = [bars(shape, [x], ends=(-20 - 5 * k, 0)) for k, x in enumerate(EVENLY)]

@@ -267,24 +267,41 @@ test.each([
   "a 1 that leans and reaches beyond both neighbours is a slash: %s %s %s",
   (lean, above, below, expected) => {
     const line = wordsOf("68119").map((mark, index) => {
-      if (index !== 2) return leaning(mark, 0.1);
-      const [x, y, width, height] = mark.box;
-      return leaning({ ...mark, box: [x, y - above, width, height + above + below] }, lean);
+      return index === 2 ? leaning(taller(mark, above, below), lean) : leaning(mark, 0.1);
     });
     expect(asSlashes([line], CLASSES)).toEqual([[0, 0, expected, 0, 0]]);
   },
 );
 
 test.each([
-  ["121412026", [2, 4], 1],
-  ["311126", [1, 3], 1],
-  ["121412026", [2], 0.5],
-  ["401412026", [2, 4], 0.5],
-])("two 1s that lean and make a date are slashes: %s %o", (text, slanted, expected) => {
-  const line = wordsOf(text).map((mark, at) => leaning(mark, slanted.includes(at) ? 0.6 : 0.1));
+  ["121412026", [2, 4], 3, 1],
+  ["311126", [1, 3], 3, 1],
+  ["311126", [1, 3], 2, 0.5],
+  ["121412026", [2], 3, 0.5],
+  ["401412026", [2, 4], 3, 0.5],
+])("two 1s that lean and make a date are slashes: %s %o %s", (text, slanted, above, expected) => {
+  const line = wordsOf(text).map((mark, at) => {
+    const of = leaning(mark, slanted.includes(at) ? 0.6 : 0.1);
+    return at === slanted[0] ? taller(of, above, 0) : of;
+  });
   const [found] = asSlashes([line], CLASSES);
   expect(found).toEqual([...text].map((_, at) => (slanted.includes(at) ? expected : 0)));
 });
+
+test("the 1s of a page tell what a slash is", () => {
+  const of = (leanOfOnes?: number): number => {
+    const line = wordsOf("68127").map((mark) => leaning(mark, 0.1));
+    line[2] = leaning(taller(line[2]!, 3, 3), 0.4);
+    const ones = leanOfOnes === undefined ? [] : [[leaning(wordsOf("1")[0]!, leanOfOnes)]];
+    return asSlashes([line, ...ones], CLASSES)[0]![2]!;
+  };
+  expect([of(), of(0.1), of(0.3)]).toEqual([0, 1, 0]);
+});
+
+function taller(mark: Judged, above: number, below: number): Judged {
+  const [x, y, width, height] = mark.box;
+  return { ...mark, box: [x, y - above, width, height + above + below] };
+}
 
 /** A bar of 20 rows that goes so far to the right, per row upwards. */
 function leaning(mark: Judged, lean: number): Judged {

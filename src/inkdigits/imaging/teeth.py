@@ -1,7 +1,7 @@
 """Teeth of a comb: short upright lines on a printed rule, as between the places of a form.
 
 They stand on the rule, hang from it or cross it, as the marks of a scale do, one like the other and
-evenly spaced. Nobody writes four 1s so upright, so alike and so evenly.
+evenly spaced. 1s that somebody wrote on a rule are seldom so, four of five of them hardly ever.
 """
 
 import cv2
@@ -16,10 +16,10 @@ _SHORTEST_PX = 6
 _SLACK_PX = 2.0  # so far beyond the rule's edge a tooth may end
 _JOINED = 0.5  # ... where all between is so dark, by the tooth's middle
 _LONGEST = 0.25  # of its rule: what is longer is no tooth of it
-_FEWEST = 4
+_FEWEST, _SHARE = 4, 0.8  # teeth, and of what is so upright on a rule
 _ALIKE, _EVEN = 0.12, 0.07  # of a tooth's height, and of what is between two of them
 _MOSTLY = 0.6  # of the places between the first and the last have one
-_MOST = 200  # on one rule; bounds time on texture
+_STARTS = 12  # bars from which a comb is looked for; one in five, at most, is none of it
 
 Numbers = NDArray[np.float64]
 
@@ -36,65 +36,68 @@ def tooth_mask(ink: Ink, cleaned: Ink, rules: list[Rule]) -> NDArray[np.bool_]:
         (h, w), with the soft edges of the teeth, and what is left of the rule at their feet.
     """
     mask = np.zeros(ink.shape, bool)
-    if not rules:
-        return mask
-    _, _, stats, _ = cv2.connectedComponentsWithStats((cleaned > FAINT).astype(np.uint8))
-    left, top, width, height, area = stats.T.astype(np.float64)
-    is_bar = (height >= _SLENDER * width) & (area >= _FILLED * width * height)
-    is_bar[0] = False
-    bars = np.flatnonzero(is_bar & (height >= _SHORTEST_PX))
-    left, top, width, height = left[bars], top[bars], width[bars], height[bars]
-    middle, bottom = left + width / 2, top + height
+    left, top, right, bottom = _bars(cleaned) if rules else np.zeros((4, 0))
+    middle = (left + right) / 2
     for rule in rules:
         level = np.polyval(rule.curve, np.clip(middle, rule.start, rule.end))
         reach = _SLACK_PX + rule.width_px
         is_on = (middle > rule.start - reach) & (middle < rule.end + reach)
         is_on &= (top - reach < level) & (bottom + reach > level)
-        is_on &= height < _LONGEST * rule.length
-        own = np.flatnonzero(is_on)[:_MOST]
+        is_on &= bottom - top < _LONGEST * rule.length
+        own = np.flatnonzero(is_on)
+        if len(own) < _FEWEST:
+            continue
         bounds = np.stack([middle, top, bottom, level], axis=1)[own]
         own = own[[_is_joined(ink, *of) for of in bounds.tolist()]]
-        ends = np.stack([top - level, bottom - level], axis=1)
+        ends = np.stack([top - level, bottom - level], axis=1)[own]
         ends[np.abs(ends) < reach] = 0  # on the rule, whatever is left of it
-        for tooth in own[_comb(middle[own], ends[own])].tolist():
-            x, at, deep = round(left[tooth]), level[tooth], _SLACK_PX + rule.width_px / 2
-            y = max(0, round(min(top[tooth] - 1, at - deep)))
-            end_y, end_x = round(max(bottom[tooth] + 1, at + deep)), x + round(width[tooth]) + 1
-            mask[y:end_y, max(0, x - 1) : end_x] = True
+        deep = _SLACK_PX + rule.width_px / 2
+        for tooth in own[_comb(middle[own], ends)].tolist():
+            y = max(0, round(min(top[tooth] - 1, level[tooth] - deep)))
+            end_y = max(0, round(max(bottom[tooth] + 1, level[tooth] + deep)))
+            mask[y:end_y, max(0, round(left[tooth]) - 1) : round(right[tooth]) + 1] = True
     return mask
+
+
+def _bars(ink: Ink) -> Numbers:
+    """(4, n) left, top, right and bottom of what is upright, thin and straight."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((ink > FAINT).astype(np.uint8))
+    left, top, width, height, area = stats[1:].T.astype(np.float64)
+    is_bar = (height >= _SLENDER * width) & (area >= _FILLED * width * height)
+    is_bar &= height >= _SHORTEST_PX
+    return np.stack([left, top, left + width, top + height])[:, is_bar]
 
 
 def _is_joined(ink: Ink, x: float, top: float, bottom: float, level: float) -> bool:
     """Whether ink leads from a bar to its rule: a 1 in a box may be as near, and stands free."""
-    column = max(0, int(x) - 1)
-    along = ink[:, column : column + 3].max(axis=1)
-    gap = (
-        along[round(bottom) : round(level)] if level > bottom else along[round(level) : round(top)]
-    )
-    return bool((gap > _JOINED * along[round((top + bottom) / 2)]).all())
+    columns = slice(max(0, int(x) - 1), int(x) + 2)
+    start, end = (bottom, level) if level > bottom else (level, top)
+    gap = ink[max(0, round(start)) : max(0, round(end)), columns].max(axis=1)
+    return bool((gap > _JOINED * ink[round((top + bottom) / 2), columns].max()).all())
 
 
 def _comb(middle: Numbers, ends: Numbers) -> NDArray[np.int64]:
-    """The most of some bars that are alike and evenly spaced.
+    """Those of some bars that are alike and evenly spaced, if these are nearly all.
 
     Args:
         middle: (n,) along the rule, in pixels.
         ends: (n, 2) top and bottom, below the rule.
 
     Returns:
-        Their indices, none if they are fewer than four.
+        Their indices; none if they are fewer than four, or than four fifths.
     """
-    most = np.zeros(0, np.int64)
-    for start, (top, bottom) in zip(middle.tolist(), ends.tolist(), strict=True):
-        off = np.abs(ends - (top, bottom)).max(axis=1)
+    fewest = max(_FEWEST, _SHARE * len(middle))
+    starts = np.unique(np.linspace(0, len(middle) - 1, _STARTS).astype(int))
+    for start in starts[: len(middle)].tolist():
+        top, bottom = ends[start]
+        off = np.abs(ends - ends[start]).max(axis=1)
         alike = np.flatnonzero(off <= max(_SLACK_PX, _ALIKE * (bottom - top)))
-        away = middle[alike] - start
-        for apart in np.sort(away[away > 0])[:_FEWEST].tolist():  # some others may stand between
+        away = middle[alike] - middle[start]
+        for apart in np.sort(np.abs(away[away != 0]))[:_FEWEST].tolist():  # others may be between
             places = np.rint(away / apart)
-            is_even = (np.abs(away - places * apart) <= _EVEN * apart) & (places >= 0)
-            num = int(places[is_even].max()) + 1
-            chosen = alike[is_even]
-            is_full = len(np.unique(places[is_even])) >= max(_FEWEST, _MOSTLY * num)
-            if is_full and len(chosen) > len(most):
-                most = chosen
-    return most
+            is_even = np.abs(away - places * apart) <= _EVEN * apart
+            num_places = np.ptp(places[is_even]) + 1
+            filled = len(np.unique(places[is_even]))
+            if filled >= max(_FEWEST, _MOSTLY * num_places) and is_even.sum() >= fewest:
+                return np.asarray(alike[is_even])
+    return np.zeros(0, np.int64)

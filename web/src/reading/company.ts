@@ -30,8 +30,9 @@ const SLANTED = 0.4; // of a slash
 const MORE = 0.27; // ... than the digits of the page do
 const NUM_OTHERS = 2; // digits that tell how a hand slants
 const NEAR = 1; // in a slash's heights
-const SURELY_MORE = 0.2; // more than the digits of the page do: of a 1 that reaches far beyond others
-const BEYOND = 0.12; // in their heights
+const TALL = 0.12; // in the heights of the digits beside it: so far a slash reaches beyond an end
+const STEEPEST = 0.3; // of one that does so at both ends
+const UNLIKE = 0.2; // ... than the page's own 1s lean
 
 /**
  * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
@@ -140,51 +141,79 @@ export function inParentheses(line: readonly Mark[], classes: string): boolean[]
 }
 
 /**
- * Which marks of each line may be slashes: 1s between digits, which lean far more than these do.
- * 0.5 for each that may be one, 1 for what surely is: it leans, and reaches beyond both ends of the
- * digits beside it, or makes a date of them with another. Else 0.
+ * Which marks of each line may be slashes, and which surely are: 1s between digits that lean.
+ * One that leans far more than the digits of the page do may be a slash. It is one if it reaches
+ * beyond both ends of the digits beside it as well, and then need not lean so much, where other 1s
+ * of the page stand otherwise, or two make a date of their word. So are two that do, and lean far
+ * more, if one of them reaches beyond an end. 0.5 for what may be one, 1 for what surely is.
  */
 export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): number[][] {
-  const looked = lines.map((line) =>
-    line.map(({ box, probabilities, glyph }) => {
-      const ofDigits = probabilities.subarray(0, -1);
-      const value = classes[ofDigits.indexOf(Math.max(...ofDigits))]!;
-      return { box, value, lean: leanOf(glyph), isNone: probabilities.at(-1)! > 0.5 };
-    }),
-  );
-  const others = looked
-    .flat()
-    .filter(({ value, isNone }) => value !== "1" && !isNone)
+  const rows = lines.map((line) => fromLeft(line, classes));
+  const marks = rows.flat();
+  const others = marks
+    .filter(({ value }) => value !== "1")
     .map(({ value, lean }) => lean - (LEANS[Number(value)] ?? 0));
-  const mayBe = lines.map((line) => line.map(() => 0));
-  if (others.length < NUM_OTHERS) return mayBe;
-  const usual = median(others);
-  const least = Math.max(SLANTED, usual + LEANS[1]! + MORE);
-  looked.forEach((line, number) => {
-    const kept = [...line.keys()]
-      .filter((index) => !line[index]!.isNone)
-      .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
-    kept.slice(1, -1).forEach((index, place) => {
-      const { box, value, lean } = line[index]!;
-      const [left, right] = [line[kept[place]!]!.box, line[kept[place + 2]!]!.box];
-      const space = Math.max(box[0] - left[0] - left[2], right[0] - box[0] - box[2]);
-      if (value !== "1" || space >= NEAR * box[3]) return;
-      const isBeyond = reachesBeyond(box, left) && reachesBeyond(box, right);
-      if (lean > usual + SURELY_MORE && isBeyond) mayBe[number]![index] = 1;
-      else if (lean > least) mayBe[number]![index] = 0.5;
-    });
-    const inLine = kept.map((index) => {
-      const { value, box } = line[index]!;
-      return { value, box, leans: mayBe[number]![index]! > 0 };
-    });
-    for (const place of dateSlashes(inLine)) mayBe[number]![kept[place]!] = 1;
+  const found = lines.map((line) => line.map(() => 0));
+  if (others.length < NUM_OTHERS) return found;
+  const mayBe = Math.max(SLANTED, median(others) + LEANS[1]! + MORE);
+  const ones = marks.filter((mark) => mark.value === "1" && !isLong(mark)).map(({ lean }) => lean);
+  const surely = ones.length ? median(ones) + UNLIKE : mayBe;
+  rows.forEach((row, line) => {
+    const of = found[line]!;
+    for (const mark of row) {
+      if (mark.lean > mayBe && mark.isBetween) of[mark.number] = 0.5;
+      if (mark.lean > surely && isLong(mark)) of[mark.number] = 1;
+    }
+    const places = dateSlashes(
+      row.map((mark) => ({ ...mark, leans: of[mark.number]! > 0 || isLong(mark) })),
+    );
+    for (let first = 0; first < places.length; first += 2) {
+      const pair = [row[places[first]!]!, row[places[first + 1]!]!];
+      if (!pair.some(({ beyond }) => Math.max(...beyond) > TALL)) continue;
+      for (const { number } of pair) of[number] = 1;
+    }
   });
-  return mayBe;
+  return found;
 }
 
-function reachesBeyond(box: Box, other: Box): boolean {
-  const below = box[1] + box[3] - other[1] - other[3];
-  return Math.min(other[1] - box[1], below) > BEYOND * other[3];
+/** A mark that is some digit: which of its line, whether it is a 1 between two, and how far beyond. */
+interface Leaning {
+  readonly number: number;
+  readonly value: string;
+  readonly box: Box;
+  readonly lean: number;
+  readonly isBetween: boolean;
+  readonly beyond: readonly [number, number];
+}
+
+/** Whether a mark leans at all, and reaches beyond at both ends, as most slashes do. */
+function isLong({ lean, beyond }: Leaning): boolean {
+  return lean > STEEPEST && Math.min(...beyond) > TALL;
+}
+
+/** What of a line is not known for no digit, from left to right. */
+function fromLeft(line: readonly Mark[], classes: string): Leaning[] {
+  const kept = [...line.keys()]
+    .filter((index) => line[index]!.probabilities.at(-1)! <= 0.5)
+    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  return kept.map((number, place) => {
+    const { box, probabilities, glyph } = line[number]!;
+    const ofDigits = probabilities.subarray(0, -1);
+    const value = classes[ofDigits.indexOf(Math.max(...ofDigits))]!;
+    const beside = [kept[place - 1], kept[place + 1]].flatMap((at) =>
+      at === undefined ? [] : [line[at]!.box],
+    );
+    const [x, y, width, height] = box;
+    const spaces = beside.map(([left, , across]) => Math.max(x - left - across, left - x - width));
+    const isBetween = value === "1" && beside.length === 2 && Math.max(...spaces) < NEAR * height;
+    const beyond = isBetween
+      ? ([
+          Math.min(...beside.map(([, top, , high]) => (top - y) / high)),
+          Math.min(...beside.map(([, top, , high]) => (y + height - top - high) / high)),
+        ] as const)
+      : ([0, 0] as const);
+    return { number, value, box, lean: leanOf(glyph), isBetween, beyond };
+  });
 }
 
 /** How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one. */

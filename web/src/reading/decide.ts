@@ -208,7 +208,9 @@ function withoutOs<T extends Digit>(line: readonly T[]): T[] {
     const isNear = x - other.box[0] - other.box[2] < BESIDE * height;
     const isHigher = other.box[3] > HIGHER * height;
     if (digit.value !== "0" || digit.status !== "ok" || !isNear || !isHigher) return;
-    if (other.status === "reject") beside[index] = { ...digit, status: "review" };
+    // A 1 that was rejected may be a slash.
+    if (other.status === "reject" && other.value !== "1")
+      beside[index] = { ...digit, status: "review" };
   });
   return beside;
 }

@@ -1,7 +1,5 @@
 """The training of the line reader, and the way of what it made into a bundle."""
 
-import hashlib
-
 import numpy as np
 import pytest
 
@@ -26,7 +24,6 @@ from inkdigits.training.lines import (
 )
 from inkdigits.training.run import Run
 from inkdigits.training.strips import Strips
-from inkdigits.training.strokes import fit_strokes
 
 AUGMENT = AugmentConfig(rotation_deg=5.0, shear=0.2, scale=0.2, aspect=0.2, pen_width=0.5)
 
@@ -142,28 +139,6 @@ class TestRun:
         assert again["epoch"] == 2
         assert again["val_loss"] == pytest.approx(whole["val_loss"], rel=1e-4)
 
-    def test_it_goes_on_from_where_another_ended(self, config, run, tmp_path):
-        config = config.replace(train={"start": str(run.folder), "epochs": 1})
-        again = fit_lines(config, tmp_path / "run")
-        assert again.history()[0]["loss"] < run.history()[0]["loss"]
-        told = again.read_json("environment.json")["start"]
-        assert told["sha256"] == hashlib.sha256(run.model_path.read_bytes()).hexdigest()
-        with pytest.raises(RunError, match="another"):  # what it starts from has changed since
-            fit_lines(config.replace(train={"start": str(again.folder)}), again.folder, resume=True)
-
-    def test_a_start_that_may_know_who_validates(self, config, run, tmp_path):
-        config = config.replace(train={"start": str(run.folder)}, data={"seed": 9})
-        with pytest.raises(RunError, match=r"data\.seed is 9, but in .*Set it as it was"):
-            fit_lines(config, tmp_path / "run")
-        assert not (tmp_path / "run").exists()
-
-    def test_a_start_of_something_else(self, config, run, tmp_path):
-        config = config.replace(
-            train={"start": str(run.folder), "model": "strokes"}, data={"strips": 0, "patches": 20}
-        )
-        with pytest.raises(ConfigError, match="a run of lines, but strokes is to be trained"):
-            fit_strokes(config, tmp_path / "run")
-
     def test_a_bundle_with_it_reads_the_same_strips(self, run, tmp_path):
         path, strips = tmp_path / "with.digits", held_strips(run, 5)
         difference = add_part(
@@ -209,7 +184,9 @@ class TestErrors:
         with pytest.raises(ConfigError, match=r"data\.strips is 0.*100000"):
             fit_lines(config.replace(data={"strips": 0}), tmp_path / "run")
 
-    @pytest.mark.parametrize("change", [{"members": 3}, {"teacher": "runs/other"}])
+    @pytest.mark.parametrize(
+        "change", [{"members": 3}, {"teacher": "runs/other"}, {"start": "runs/other"}]
+    )
     def test_what_it_does_not_have(self, config, tmp_path, change):
         with pytest.raises(ConfigError, match="learns alone"):
             fit_lines(config.replace(train=change), tmp_path / "run")

@@ -138,7 +138,9 @@ class TestErrors:
         with pytest.raises(ConfigError, match=r"data\.patches is 0.*24000"):
             fit_strokes(config.replace(data={"patches": 0}), tmp_path / "run")
 
-    @pytest.mark.parametrize("change", [{"members": 3}, {"teacher": "runs/other"}])
+    @pytest.mark.parametrize(
+        "change", [{"members": 3}, {"teacher": "runs/other"}, {"start": "runs/other"}]
+    )
     def test_what_it_does_not_have(self, config, tmp_path, change):
         with pytest.raises(ConfigError, match="stroke finder learns alone"):
             fit_strokes(config.replace(train=change), tmp_path / "run")

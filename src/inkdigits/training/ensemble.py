@@ -20,12 +20,13 @@ from inkdigits.errors import ConfigError, RunError
 from inkdigits.models.canonical import Canonical
 from inkdigits.models.ensemble import averaged, ensemble
 from inkdigits.models.zoo import reading_model
-from inkdigits.training.examples import SPLIT, Examples, load_examples
+from inkdigits.training.examples import Examples, load_examples
 from inkdigits.training.finish import finish
 from inkdigits.training.fit import check, continued, facts_of, fit
 from inkdigits.training.run import Run, environment, network_of
 from inkdigits.training.start import kind_of, root_sha256
 
+_SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
 _ADDED = ("synthetic", "nondigits", "crops")
 # Of a member, which may have been trained elsewhere than it is joined.
 _MADE = (
@@ -149,7 +150,7 @@ def join(
 def _common(members: Sequence[Run], average_weights: bool) -> Config:
     configs = [member.config() for member in members]
     for member, config in zip(members, configs, strict=True):
-        for name in SPLIT:
+        for name in _SHARED:
             expected, found = (getattr(each.data, name) for each in (configs[0], config))
             if found != expected:
                 raise RunError(

@@ -23,8 +23,6 @@ from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits, t
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.crops import page_crops
 
-SPLIT = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
-
 _DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
 
 

@@ -32,10 +32,9 @@ from inkdigits.strings import BLANK, greedy, log_probability, log_softmax
 from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import made_of, save_curves
-from inkdigits.training.fit import continued, facts_of
+from inkdigits.training.fit import continued
 from inkdigits.training.loop import check_alone, train_epochs
 from inkdigits.training.run import Run, environment
-from inkdigits.training.start import Start
 from inkdigits.training.strips import Strips, make_strips
 
 _MAX_TRAIN_PX = 80  # longer strips teach nothing else, and take most of the time
@@ -74,9 +73,7 @@ def fit_lines(
             "data.strips is 0, but the line reader learns from strips; try data.strips=100000."
         )
     check_alone(train, "line reader")
-    start = Start.of_part(config, build_line_reader) if train.start else None
-    learns_from = facts_of(None, start)
-    run = continued(folder, config, learns_from) if resume else Run.unused(folder)
+    run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
     whole_set, others, note = _strips(config, whole, run, say)
@@ -84,15 +81,14 @@ def fit_lines(
     run.write_json(
         "environment.json",
         environment(whole.hashes)
-        | {"seed": train.seed, "split": note, "num_train": len(train_strips.pixels)}
-        | learns_from,
+        | {"seed": train.seed, "split": note, "num_train": len(train_strips.pixels)},
     )
     batches = StripBatches(train_strips, train.batch_size, train.seed, config.augment)
     held = StripBatches(others, train.batch_size, train.seed)
     train_epochs(
         run,
         train,
-        (lambda: start.network) if start else build_line_reader,
+        build_line_reader,
         StringLoss(),
         frame_accuracy,
         batches,

@@ -34,12 +34,12 @@ def check_alone(train: TrainConfig, what: str) -> None:
         what: is trained, for people.
 
     Raises:
-        ConfigError: there is a teacher, or anything else of no use.
+        ConfigError: there is a teacher or a start, or anything else of no use.
     """
-    if train.teacher or train.members > 1:
+    if train.teacher or train.start or train.members > 1:
         raise ConfigError(
-            f"train.teacher is {train.teacher!r} and train.members {train.members}, but the {what} "
-            "learns alone; leave them out."
+            f"train.teacher is {train.teacher!r}, train.start {train.start!r} and train.members "
+            f"{train.members}, but the {what} learns alone, and afresh; leave them out."
         )
     if train.view_angle_deg:
         raise ConfigError(
@@ -71,7 +71,7 @@ def train_epochs(
     Args:
         run: where everything is kept.
         train: how.
-        build: makes the network, with fresh weights or those that it starts from.
+        build: makes the network with fresh weights.
         loss: of Keras.
         metric: of Keras, called ``accuracy`` in the history.
         batches: what to learn from.

@@ -5,7 +5,7 @@ anew, as in Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import keras
 from inkdigits.config import Config
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.models import zoo
-from inkdigits.training.examples import SPLIT, Examples
+from inkdigits.training.examples import Examples
 from inkdigits.training.finish import made_of
 from inkdigits.training.run import Run, network_of
 
@@ -52,7 +52,12 @@ class Start:
             RunError: there is no such run, or it is unfinished or damaged.
         """
         path, rejects = config.train.start, config.data.has_nondigits
-        run, attribution, network = _opened(path)
+        try:
+            run = Run.open(Path(path))
+            made = made_of(run)
+            network = network_of(run.load_model(), run.model_path)
+        except RunError as error:
+            raise RunError(f"train.start is {path!r}, of no use: {error}") from error
         wanted = zoo.build_network(config.train.model, rejects=rejects)
         if kind_of(network) != kind_of(wanted):
             raise ConfigError(
@@ -69,39 +74,8 @@ class Start:
             network,
             root_sha256(run),
             _learned_from(environment, run.config().data.source),
-            attribution,
+            made["attribution"],
         )
-
-    @classmethod
-    def of_part(cls, config: Config, build: Callable[[], keras.Model]) -> "Start":
-        """Open the run of a line reader or a stroke finder that ``train.start`` names.
-
-        Args:
-            config: of the run that starts there.
-            build: makes the network with fresh weights.
-
-        Raises:
-            ConfigError: the run trained something else.
-            RunError: there is no such run, it is unfinished or damaged, or it may have learned
-                from what this run would be validated on.
-        """
-        path, part = config.train.start, config.train.model
-        run, attribution, network = _opened(path, part)
-        before = run.config()
-        if before.train.model != part or kind_of(network) != kind_of(build()):
-            raise ConfigError(
-                f"train.start is {path!r}, a run of {before.train.model}, but {part} is to be "
-                "trained, of the layers that it has today. Name a run of that."
-            )
-        for name in SPLIT:
-            expected, found = (getattr(each.data, name) for each in (before, config))
-            if found != expected:
-                raise RunError(
-                    f"data.{name} is {found!r}, but in {path}, at which this starts, {expected!r}: "
-                    "it may have learned from what this would be validated on. Set it as it was."
-                )
-        sha256 = hashlib.sha256(run.model_path.read_bytes()).hexdigest()
-        return cls(path, sha256, network, root_sha256(run), [], attribution)
 
     def check(self, config: Config, examples: Examples) -> None:
         """See that what is validated on is nothing that it learned from.
@@ -129,17 +103,6 @@ class Start:
             "learned_from": self.learned_from,
             "attribution": self.attribution,
         }
-
-
-def _opened(path: str, part: str = "") -> tuple[Run, list[str], keras.Model]:
-    """A finished run, whose images it learned from, and its network."""
-    try:
-        run = Run.open(Path(path))
-        attribution = made_of(run)["attribution"]
-        model = run.load_model()
-        return run, attribution, model if part else network_of(model, run.model_path)
-    except RunError as error:
-        raise RunError(f"train.start is {path!r}, of no use: {error}") from error
 
 
 def root_sha256(run: Run) -> str:

@@ -24,11 +24,10 @@ from inkdigits.models import STROKE_FINDER
 from inkdigits.models.strokes import build_stroke_finder, ink_loss, overlap
 from inkdigits.training.examples import as_ink, load_source
 from inkdigits.training.finish import made_of, save_curves
-from inkdigits.training.fit import continued, facts_of
+from inkdigits.training.fit import continued
 from inkdigits.training.loop import check_alone, train_epochs
 from inkdigits.training.patches import PATCH_PX, Patches, as_missing, make_patches
 from inkdigits.training.run import Run, environment
-from inkdigits.training.start import Start
 
 _STRENGTH = 0.35  # deviation of the logarithm of how dark everything is
 
@@ -65,22 +64,19 @@ def fit_strokes(
             "try data.patches=24000."
         )
     check_alone(train, "stroke finder")
-    start = Start.of_part(config, build_stroke_finder) if train.start else None
-    learns_from = facts_of(None, start)
-    run = continued(folder, config, learns_from) if resume else Run.unused(folder)
+    run = continued(folder, config) if resume else Run.unused(folder)
     whole = load_source(config.data, data_dir)
     run = run if resume else Run.create(folder, config)
     patches, others, note = _patches(config, whole, run, say)
     run.write_json(
         "environment.json",
         environment(whole.hashes)
-        | {"seed": train.seed, "split": note, "num_train": len(patches.light)}
-        | learns_from,
+        | {"seed": train.seed, "split": note, "num_train": len(patches.light)},
     )
     train_epochs(
         run,
         train,
-        (lambda: start.network) if start else build_stroke_finder,
+        build_stroke_finder,
         ink_loss,
         overlap,
         PatchBatches(patches, train.batch_size, train.seed),

@@ -324,7 +324,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         .locator("#clear")
         .click({ force: true, timeout: 1000 })
         .catch(() => undefined);
-      const text = width === 390 ? "47" : "40179";
+      const text = width === 390 ? "47" : "40719";
       await write(app, text);
       await expect(app.locator("#status")).toHaveText(`${text}: sure of all`);
       await expect(app.locator("#sees-note")).toContainText(`spoke for ${text.at(-1)}`);

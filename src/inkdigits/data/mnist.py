@@ -163,14 +163,12 @@ def _load(split: Part, data_dir: Path | None) -> LabelledImages:
         table = _read(WRITERS, data_dir)
         writers = np.loadtxt(io.BytesIO(table), dtype=np.int64, usecols=2)
         hashes[WRITERS.name] = WRITERS.sha256
-    disputed = np.zeros(len(labels), np.bool_)
-    disputed[list(DISPUTED[split])] = True
     return LabelledImages(
         name=f"mnist-{split}",
         images=images,  # (n, 28, 28)
         labels=labels.astype(np.int64),  # (n,)
         writers=writers,  # (n,) or None
-        disputed=disputed,  # (n,)
+        disputed=np.isin(np.arange(len(labels)), DISPUTED[split]),  # (n,)
         hashes=hashes,
     )
 

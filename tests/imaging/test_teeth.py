@@ -21,13 +21,14 @@ def bars(
     ends: tuple[float, float] = (-26, 0),
     tilt: float = 0.0,
     lean: float = 0.0,
+    pen_px: int = 3,
 ) -> np.ndarray:
     """Upright bars that go from so far below (above: negative) the middle row to so far."""
     ink = np.zeros(shape, np.float32)
     for x in places:
         top, bottom = (shape[0] / 2 + tilt * x + end for end in ends)
         high = lean * (bottom - top)
-        cv2.line(ink, (round(x + high), round(top)), (round(x), round(bottom)), 1.0, 3)
+        cv2.line(ink, (round(x + high), round(top)), (round(x), round(bottom)), 1.0, pen_px)
     return cv2.GaussianBlur(ink, (0, 0), 0.6)
 
 
@@ -74,6 +75,7 @@ def test_digits_between_teeth_stay(write: Write) -> None:
     [
         ((60, 130, 200), 0.0),  # three may be a number
         ((60, 118, 201, 262, 348), 0.0),  # nobody writes evenly
+        (EVENLY, 0.15),
         (EVENLY, 0.3),
     ],
 )
@@ -121,14 +123,25 @@ def test_bars_far_from_each_other_stay() -> None:
 
 def test_what_is_long_beside_its_rule_stays() -> None:
     shape = 400, 300
+    number = bars(shape, [60, 72, 200, 212], ends=(-190, -166))  # of digits that are far smaller
     high = bars(shape, range(40, 261, 44), ends=(-90, 0))
-    _, teeth = rules_apart(np.maximum(high, rule(shape)))
+    _, teeth = rules_apart(np.maximum.reduce([high, number, rule(shape)]))
+    assert not teeth.any()
+    low = bars(shape, range(40, 261, 44), ends=(-30, 0))
+    _, teeth = rules_apart(np.maximum.reduce([low, number, rule(shape)]))
+    assert teeth.any()
+
+
+def test_bold_ones_stay() -> None:
+    shape = 160, 680
+    bold = bars(shape, EVENLY, ends=(-20, 0), pen_px=17)
+    _, teeth = rules_apart(np.maximum(bold, rule(shape)))
     assert not teeth.any()
 
 
 def test_ones_of_different_heights_stay() -> None:
     shape = 160, 680
-    uneven = [bars(shape, [x], ends=(-20 - 5 * k, 0)) for k, x in enumerate(EVENLY)]
+    uneven = [bars(shape, [x], ends=(-26 - 8 * (k % 2), 0)) for k, x in enumerate(EVENLY)]
     _, teeth = rules_apart(np.maximum.reduce([*uneven, rule(shape)]))
     assert not teeth.any()
 

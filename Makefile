@@ -58,7 +58,7 @@ pages: dev ## check that the generated pages are up to date
 	$(BIN)/python scripts/write_docs.py --check
 
 unit: dev ## run the tests; ARGS='-m "not slow"' picks some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 web: ## build the page that `inkdigits serve` shows (needs Node)
 	@command -v npm >/dev/null || { \

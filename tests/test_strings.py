@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inkdigits.strings import BLANK, greedy, likely, log_probability, log_softmax, where
 
 NUM_LABELS = 4
+NONE = 3  # no digit: the last label
 
 
 def frames_of(seed: int, num_frames: int) -> np.ndarray:
@@ -17,8 +18,16 @@ def frames_of(seed: int, num_frames: int) -> np.ndarray:
 
 
 def spelled(way: tuple[int, ...]) -> tuple[int, ...]:
-    """What a way of frames says: of equal ones in a row one, and no blanks."""
-    return tuple(label for label, _ in groupby(way) if label != BLANK)
+    """What a way of frames says: of equal ones in a row one, and no blanks.
+
+    What is no digit goes on over blanks.
+    """
+    said = [label for label, _ in groupby(way) if label != BLANK]
+    return tuple(
+        label
+        for label, before in zip(said, [BLANK, *said], strict=False)
+        if not label == before == NONE
+    )
 
 
 def all_strings(frames: np.ndarray) -> dict[tuple[int, ...], float]:
@@ -41,6 +50,13 @@ def test_a_string_is_as_probable_as_all_its_ways(seed, num_frames):
 def test_what_has_no_way_has_no_probability():
     frames = frames_of(0, 3)
     assert log_probability(frames, (1, 1, 1)) == -np.inf  # two blanks are wanting
+
+
+def test_no_digit_said_twice_is_one():
+    frames = log_softmax(8 * np.eye(NUM_LABELS)[[3, 0, 3, 0, 1, 3, 0]])
+    assert likely(frames, 1) == [greedy(frames)] == [(NONE, 1, NONE)]
+    assert np.exp(log_probability(frames, (NONE, 1, NONE))) > 0.98
+    assert where(frames, (NONE, 1, NONE)) == [1.0, 4.0, 5.0]
 
 
 def test_the_empty_string_is_all_blanks():

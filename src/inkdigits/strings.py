@@ -1,7 +1,8 @@
 """What a line reader's frames say: which strings of digits, and how probable each is.
 
-Between two labels that are alike lies a blank, and a label may last for many frames; the
-probability of a string is that of all ways to spell it so.
+Between two labels that are alike lies a blank, and a label may last for many frames. What is no
+digit, however often it is said in a row, is one: a reader leaves it out. The probability of a
+string is that of all ways to spell it so.
 
 Source: Graves et al. 2006, "Connectionist temporal classification".
 """
@@ -29,7 +30,9 @@ def greedy(logits: NDArray[np.floating]) -> Labels:
     """The string of the most probable label of each frame: (frames, labels) → labels."""
     best = logits.argmax(axis=-1)
     is_new = np.concatenate([[True], best[1:] != best[:-1]])
-    return tuple(best[is_new & (best != BLANK)].tolist())
+    said = best[is_new & (best != BLANK)]
+    is_more = (said[1:] == said[:-1]) & (said[1:] == _none(logits))
+    return tuple(said[np.concatenate([[True], ~is_more])[: len(said)]].tolist())
 
 
 def likely(log_probabilities: NDArray[np.float64], count: int) -> list[Labels]:
@@ -44,7 +47,7 @@ def likely(log_probabilities: NDArray[np.float64], count: int) -> list[Labels]:
     """
     # Of each string so far: the log-probability of all ways that end in a blank, and in its last.
     beam: dict[Labels, tuple[float, float]] = {(): (0.0, -np.inf)}
-    threshold = np.log(_LEAST)
+    threshold, none = np.log(_LEAST), _none(log_probabilities)
     for frame in log_probabilities:
         blank = float(frame[BLANK])
         labels = [int(k) for k in np.flatnonzero(frame > threshold) if k != BLANK]
@@ -55,7 +58,8 @@ def likely(log_probabilities: NDArray[np.float64], count: int) -> list[Labels]:
             _add(grown, string, both + blank, in_last + float(frame[last]) if string else -np.inf)
             for label in labels:
                 start = in_blank if label == last else both
-                _add(grown, (*string, label), -np.inf, start + float(frame[label]))
+                longer = string if label == last == none else (*string, label)
+                _add(grown, longer, -np.inf, start + float(frame[label]))
         best = sorted(grown, key=lambda string: -np.logaddexp(*grown[string]))[:_BEAM]
         beam = {string: grown[string] for string in best}
     return list(beam)[:count]
@@ -76,13 +80,14 @@ def log_probability(log_probabilities: NDArray[np.float64], string: Sequence[int
 
     Args:
         log_probabilities: (frames, labels).
-        string: labels, none of them blank.
+        string: labels, none of them blank, and never no digit twice in a row.
     """
-    states, can_skip = _states(string)
+    states = _states(string)
+    none = _none(log_probabilities)
     forth = np.full(len(states), -np.inf)
     forth[:2] = log_probabilities[0, states[:2]]
     for frame in log_probabilities[1:]:
-        forth = np.logaddexp.reduce(_shifted(forth, can_skip)) + frame[states]
+        forth = np.logaddexp.reduce(_ways(forth, states, none)) + frame[states]
     return float(np.logaddexp.reduce(forth[-2:]))
 
 
@@ -91,18 +96,19 @@ def where(log_probabilities: NDArray[np.float64], string: Sequence[int]) -> list
 
     Args:
         log_probabilities: (frames, labels).
-        string: labels, none of them blank; at most as many as there are frames.
+        string: as in ``log_probability``; at most as many labels as there are frames.
     """
-    states, can_skip = _states(string)
+    states = _states(string)
+    none = _none(log_probabilities)
     best = np.full(len(states), -np.inf)
     best[:2] = log_probabilities[0, states[:2]]
     came = np.zeros((len(log_probabilities), len(states)), np.int64)
     index = np.arange(len(states))
     for number, frame in enumerate(log_probabilities[1:], start=1):
-        ways = np.stack(_shifted(best, can_skip))
-        step = ways.argmax(axis=0)
-        came[number] = index - step
-        best = ways[step, index] + frame[states]
+        ways = _ways(best, states, none)
+        way = ways.argmax(axis=0)
+        came[number] = index + _STEPS[way]
+        best = ways[way, index] + frame[states]
     state = len(states) - 1 if best[-1] >= best[-2:-1].max(initial=-np.inf) else len(states) - 2
     path = [state]
     for number in range(len(log_probabilities) - 1, 0, -1):
@@ -111,19 +117,28 @@ def where(log_probabilities: NDArray[np.float64], string: Sequence[int]) -> list
     return [float(np.flatnonzero(place == 2 * k + 1).mean()) for k in range(len(string))]
 
 
-def _states(string: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The labels with blanks around each, and which of them need no blank before."""
+def _none(frames: NDArray[np.floating]) -> int:
+    """The label of what is no digit."""
+    return int(frames.shape[-1]) - 1
+
+
+def _states(string: Sequence[int]) -> NDArray[np.int64]:
+    """The labels with blanks around each."""
     states = np.full(2 * len(string) + 1, BLANK)
     states[1::2] = string
-    can_skip = np.zeros(len(states), bool)
-    can_skip[3::2] = states[3::2] != states[1:-2:2]
-    return states, can_skip
+    return states
 
 
-def _shifted(
-    values: NDArray[np.float64], can_skip: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """From the state itself, from the one before, and from two before where that is allowed."""
-    before = np.concatenate([[-np.inf], values[:-1]])
-    skipped = np.concatenate([[-np.inf, -np.inf], values[:-2]])[: len(values)]
-    return values, before, np.where(can_skip, skipped, -np.inf)
+_STEPS = np.array([0, -1, -2, 1])  # from where each of the ways comes
+
+
+def _ways(values: NDArray[np.float64], states: NDArray[np.int64], none: int) -> NDArray[np.float64]:
+    """Into each state: from itself, from the one before, from two before, from the one after.
+
+    A blank may be left out between labels that differ, and come amidst what is no digit.
+    """
+    ways = np.full((len(_STEPS), len(values)), -np.inf)
+    ways[0], ways[1, 1:] = values, values[:-1]
+    ways[2, 3::2] = np.where(states[3::2] != states[1:-2:2], values[1:-2:2], -np.inf)
+    ways[3, 1::2] = np.where(states[1::2] == none, values[2::2], -np.inf)
+    return ways

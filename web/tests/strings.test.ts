@@ -14,6 +14,7 @@ import {
 } from "../src/reading/strings.ts";
 
 const NUM_LABELS = 4;
+const NONE = 3; // no digit: the last label
 const CASES = Array.from({ length: 30 }, (_, seed) => ({ seed, numFrames: 1 + (seed % 5) }));
 
 function framesOf(seed: number, numFrames: number): Frames {
@@ -34,9 +35,15 @@ function normal(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** What a way of frames says: of equal ones in a row one, and no blanks. */
+/**
+ * What a way of frames says: of equal ones in a row one, and no blanks. What is no digit goes on
+ * over blanks.
+ */
 function spelled(way: Labels): Labels {
-  return way.filter((label, at) => label !== way[at - 1]).filter((label) => label !== BLANK);
+  const labels = way
+    .filter((label, at) => label !== way[at - 1])
+    .filter((label) => label !== BLANK);
+  return labels.filter((label, at) => label !== NONE || labels[at - 1] !== NONE);
 }
 
 /** The probability of each string, summed over all ways of all frames. */
@@ -80,6 +87,15 @@ describe.each(CASES)("frames of seed $seed", ({ seed, numFrames }) => {
 
 test("what has no way has no probability", () => {
   expect(logProbability(framesOf(0, 3), [1, 1, 1])).toBe(-Infinity); // two blanks are wanting
+});
+
+test("no digit said twice is one", () => {
+  const frames = logSoftmax(said([3, 0, 3, 0, 1, 3, 0], 8));
+  const string = [NONE, 1, NONE];
+  expect(greedy(frames)).toEqual(string);
+  expect(likely(frames, 1)).toEqual([string]);
+  expect(Math.exp(logProbability(frames, string))).toBeGreaterThan(0.98);
+  expect(where(frames, string)).toEqual([1, 4, 5]);
 });
 
 test("the empty string is all blanks", () => {

@@ -23,13 +23,16 @@ export function logSoftmax(logits: readonly ArrayLike<number>[], temperature = 1
 /** The string of the most probable label of each frame. */
 export function greedy(logits: readonly ArrayLike<number>[]): number[] {
   const best = logits.map((frame) => argmax(Array.from(frame)));
-  return best.filter((label, index) => label !== BLANK && label !== best[index - 1]);
+  const said = best.filter((label, index) => label !== BLANK && label !== best[index - 1]);
+  const none = noneOf(logits);
+  return said.filter((label, index) => label !== none || said[index - 1] !== none);
 }
 
 /** The `count` most probable strings at most, as far as a search with a beam finds them. */
 export function likely(frames: Frames, count: number): Labels[] {
   // Of each string so far: the log-probability of all ways that end in a blank, and in its last.
   let beam = [{ string: [] as Labels, inBlank: 0, inLast: -Infinity }];
+  const none = noneOf(frames);
   for (const frame of frames) {
     const grown = new Map<string, (typeof beam)[number]>();
     const add = (string: Labels, inBlank: number, inLast: number): void => {
@@ -49,7 +52,8 @@ export function likely(frames: Frames, count: number): Labels[] {
       add(string, both + blank, last === undefined ? -Infinity : inLast + frame[last]!);
       for (const label of labels) {
         const start = label === last ? inBlank : both;
-        add([...string, label], -Infinity, start + frame[label]!);
+        const longer = label === last && label === none ? string : [...string, label];
+        add(longer, -Infinity, start + frame[label]!);
       }
     }
     // Of strings as probable, the one that was found first: the sort is stable, as Python's.
@@ -62,14 +66,17 @@ export function likely(frames: Frames, count: number): Labels[] {
   return beam.slice(0, count).map(({ string }) => string);
 }
 
-/** How probable a string without blanks is: all ways to spell it, summed. */
+/**
+ * How probable a string is: all ways to spell it, summed. It has no blanks, and never no digit twice
+ * in a row.
+ */
 export function logProbability(frames: Frames, string: Labels): number {
   const states = statesOf(string);
+  const none = noneOf(frames);
   let forth = begun(frames, states);
   for (const frame of frames.slice(1)) {
-    forth = waysInto(forth, states).map(
-      ([stay, before, skipped], state) =>
-        logAddExp(logAddExp(stay, before), skipped) + frame[states[state]!]!,
+    forth = waysInto(forth, states, none).map(
+      (ways, state) => ways.reduce(logAddExp) + frame[states[state]!]!,
     );
   }
   return logAddExp(forth.at(-2) ?? -Infinity, forth.at(-1)!);
@@ -77,17 +84,18 @@ export function logProbability(frames: Frames, string: Labels): number {
 
 /**
  * In which frame each label of a string stands: the middle of its most probable place. The string
- * has no blanks, and at most as many labels as there are frames.
+ * is as for `logProbability`, and has at most as many labels as there are frames.
  */
 export function where(frames: Frames, string: Labels): number[] {
   const states = statesOf(string);
+  const none = noneOf(frames);
   let best = begun(frames, states);
   const came: number[][] = [[]]; // of each frame and state, the state before
   for (const frame of frames.slice(1)) {
-    const ways = waysInto(best, states);
-    const steps = ways.map(argmax);
-    came.push(steps.map((step, state) => state - step));
-    best = steps.map((step, state) => ways[state]![step]! + frame[states[state]!]!);
+    const ways = waysInto(best, states, none);
+    const chosen = ways.map(argmax);
+    came.push(chosen.map((way, state) => state + STEPS[way]!));
+    best = chosen.map((way, state) => ways[state]![way]! + frame[states[state]!]!);
   }
   const places: number[][] = states.map(() => []); // of each state, its frames
   let state = best.at(-1)! >= (best.at(-2) ?? -Infinity) ? states.length - 1 : states.length - 2;
@@ -104,6 +112,11 @@ export function logAddExp(one: number, other: number): number {
   return Math.max(one, other) + Math.log1p(Math.exp(-Math.abs(one - other)));
 }
 
+/** The label of what is no digit. */
+function noneOf(frames: readonly ArrayLike<number>[]): number {
+  return (frames[0]?.length ?? 0) - 1;
+}
+
 /** The labels with blanks around each. */
 function statesOf(string: Labels): Labels {
   return [BLANK, ...string.flatMap((label) => [label, BLANK])];
@@ -114,12 +127,21 @@ function begun(frames: Frames, states: Labels): number[] {
   return states.map((label, state) => (state < 2 ? frames[0]![label]! : -Infinity));
 }
 
-/** Into each state: from itself, from the one before, and from two before where that is allowed. */
-function waysInto(values: readonly number[], states: Labels): [number, number, number][] {
+const STEPS = [0, -1, -2, 1]; // from where each of the ways into a state comes
+
+/**
+ * Into each state: from itself, from the one before, from two before, from the one after. A blank
+ * may be left out between labels that differ, and come amidst what is no digit.
+ */
+function waysInto(values: readonly number[], states: Labels, none: number): number[][] {
   return values.map((value, state) => {
-    // Between two labels that are alike, no blank may be left out.
     const canSkip = state >= 3 && state % 2 === 1 && states[state] !== states[state - 2];
-    return [value, values[state - 1] ?? -Infinity, canSkip ? values[state - 2]! : -Infinity];
+    return [
+      value,
+      values[state - 1] ?? -Infinity,
+      canSkip ? values[state - 2]! : -Infinity,
+      states[state] === none ? values[state + 1]! : -Infinity,
+    ];
   });
 }
 

@@ -49,7 +49,10 @@ class Rule(NamedTuple):
 
     def at(self, x: float) -> float:
         """The row at a column."""
-        return float(np.polyval(self.curve, x))
+        row = 0.0
+        for coefficient in self.curve.tolist():  # of one point, polyval takes ten times as long
+            row = row * x + coefficient
+        return row
 
 
 def straight(ink: Ink) -> list[Rule]:

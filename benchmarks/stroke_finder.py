@@ -24,8 +24,7 @@ from inkdigits.data import load
 from inkdigits.data.splits import split_validation
 from inkdigits.files import write_text
 from inkdigits.imaging.ink import page_ink
-from inkdigits.imaging.rules import without_rules
-from inkdigits.imaging.strokes import find_strokes
+from inkdigits.imaging.strokes import by_rules, find_strokes
 from inkdigits.synthesis.page import synthetic_page
 
 with extra("train", "Evaluating a run"):
@@ -71,8 +70,8 @@ def main() -> None:
             started = time.perf_counter()
             with_it = page_ink(page.picture, partial(find_strokes, network))
             seconds += time.perf_counter() - started
-            without_it = without_rules(page_ink(page.picture))
-            for way, ink in (("with it", without_rules(with_it)), ("without it", without_it)):
+            without_it = page_ink(page.picture, by_rules)
+            for way, ink in (("with it", with_it), ("without it", without_it)):
                 found[way].append(overlap(ink, page.ink))
             megapixels += page.ink.size / 1e6
         figures[kind] = {way: float(np.mean(values)) for way, values in found.items()}

@@ -20,7 +20,7 @@ from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, grey, page_ink, with_margin
 from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
-from inkdigits.imaging.strokes import find_strokes
+from inkdigits.imaging.strokes import by_rules, find_strokes
 from inkdigits.lattice import choose
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.strings import log_softmax
@@ -154,9 +154,9 @@ class Reader:
             found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
             lines = self._as_they_are(found)
         elif self.rule.rejects:
-            finding = find_atoms(self._page_ink(framed), is_one_line=line)
-            ink, note = finding.ink, finding.note
-            lines = self._chosen(finding.lines, is_crowded=bool(note), are_digits=line)
+            ink = self._page_ink(framed)
+            found_lines, note = find_atoms(ink, is_one_line=line)
+            lines = self._chosen(found_lines, is_crowded=bool(note), are_digits=line)
         else:
             ink = self._page_ink(framed)
             lines = self._as_they_are(find_lines(ink, is_one_line=line))
@@ -191,9 +191,9 @@ class Reader:
         return Look(page, picture, _within(ink, framed, margin), glyphs)
 
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if not self.bundle.has_strokes:
-            return page_ink(picture)
-        return page_ink(picture, partial(find_strokes, self.bundle.run_page))
+        has_finder = self.bundle.has_strokes
+        find = partial(find_strokes, self.bundle.run_page) if has_finder else by_rules
+        return page_ink(picture, find)
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

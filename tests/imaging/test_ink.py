@@ -12,6 +12,7 @@ from pictures import mean_difference, on_paper, photographed
 from inkdigits.errors import BadArrayError
 from inkdigits.imaging.ink import digit_ink, digits_ink, page_ink
 from inkdigits.imaging.segment import find_lines
+from inkdigits.imaging.strokes import by_rules
 from inkdigits.synthesis.scribe import trimmed
 
 Write = Callable[..., np.ndarray]
@@ -373,5 +374,5 @@ def test_a_band_with_straight_edges_cuts_no_digit(write: Write, colour: tuple) -
     band = np.zeros_like(truth)
     band[foot - 40 : foot + 20, 40:-40] = 1
     page = tinted(truth.shape, colour, band) * (1 - 0.85 * truth[..., None])
-    (line,) = find_lines(page_ink(photographed(page, 0, noise=1)))
+    (line,) = find_lines(page_ink(photographed(page, 0, noise=1), by_rules))
     assert len(line) == 5

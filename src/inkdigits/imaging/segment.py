@@ -33,9 +33,7 @@ from inkdigits.imaging.marks import (
     stroke_px,
     typical_height_px,
 )
-from inkdigits.imaging.rings import without_rings
 from inkdigits.imaging.rows import without_touching_rows
-from inkdigits.imaging.rules import without_rules
 
 # Sizes below are shares of the typical mark height.
 _SPECK = 0.22  # smaller in both directions is no stroke of a digit
@@ -55,12 +53,10 @@ class Finding(NamedTuple):
     Attributes:
         lines: in reading order, each of at least one atom.
         note: why something was left out; empty if nothing was.
-        ink: (h, w) float32, the page's ink without printed lines, and without rings round digits.
     """
 
     lines: list[LineAtoms]
     note: str
-    ink: Ink
 
 
 def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
@@ -69,13 +65,12 @@ def find_lines(ink: Ink, *, is_one_line: bool = False) -> list[list[Segment]]:
     At most 3,000 marks are looked at, the largest, so that foliage or a page of print ends soon.
 
     Args:
-        ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+        ink: (h, w) float32 in [0, 1]; 1 is ink, of which nothing is printed. Not modified.
         is_one_line: the page holds one line, whatever it looks like.
 
     Returns:
         The lines from top to bottom, each of at least one digit, left to right.
     """
-    ink = without_rules(without_rings(ink))
     labels, marks, _ = _marks(ink, stroke_px(ink), is_one_line)
     digits, _ = _digits(marks, WIDEST_DIGIT)
     boxes = [digit.box() for digit in digits]
@@ -94,13 +89,12 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     """Find the lines of a page, each taken apart into pieces of digits.
 
     Args:
-        ink: (h, w) float32 in [0, 1]; 1 is ink. Not modified.
+        ink: (h, w) float32 in [0, 1]; 1 is ink, of which nothing is printed. Not modified.
         is_one_line: the page holds one line, whatever it looks like.
 
     Returns:
         The lines, and a note if there was too much to look at.
     """
-    ink = without_rules(without_rings(ink))
     wide_px = stroke_px(ink)
     labels, marks, num_marks = _marks(ink, wide_px, is_one_line)
     digits, rest = _digits(marks, _WIDEST_WORD)
@@ -116,7 +110,7 @@ def find_atoms(ink: Ink, *, is_one_line: bool = False) -> Finding:
     note = ""
     if num_marks > MAX_MARKS:
         note = f"too many marks: {num_marks:,}, of which the {MAX_MARKS:,} largest were looked at"
-    return Finding(found, note, ink)
+    return Finding(found, note)
 
 
 def _marks(ink: Ink, wide_px: float, is_one_line: bool) -> tuple[Labels, Marks, int]:

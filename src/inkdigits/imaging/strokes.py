@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, full_contrast
 from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
-from inkdigits.imaging.rings import ring_mask
-from inkdigits.imaging.rules import rules_apart
+from inkdigits.imaging.rings import ring_mask, without_rings
+from inkdigits.imaging.rules import rules_apart, without_rules
 
 PALEST, DARKEST = -0.1, 1.0  # of what a network sees: 0 is the paper, 1 the darkest strokes on it
 STEP_PX = 32  # sides are multiples of that: the network halves a page five times
@@ -39,6 +39,14 @@ _EMPTY = 0.05  # of its box is ink in a frame or a grid, and more of it in a dig
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 
 Network = Callable[[Ink], NDArray[np.float32]]
+
+
+def by_rules(missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
+    """Leave what stands out, but for printed lines and for rings round digits: of no network.
+
+    Args and result: as of ``find_strokes``.
+    """
+    return without_rules(without_rings(ink))
 
 
 def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:

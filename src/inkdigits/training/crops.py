@@ -6,14 +6,16 @@ and, as no digit, halves and pairs of them, and what light and paper left behind
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.imaging.atoms import Segment
+from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.ink import Find, page_ink
-from inkdigits.imaging.segment import Finding, find_atoms
+from inkdigits.imaging.segment import find_atoms
+from inkdigits.imaging.strokes import by_rules
 from inkdigits.synthesis.page import synthetic_page
 from inkdigits.synthesis.scribe import NO_DIGIT
 
@@ -60,8 +62,24 @@ def _endless(
     images: NDArray[np.uint8], labels: NDArray[np.integer], seed: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     rng = np.random.default_rng(seed)
-    for finding, owners, values in taken_apart(images, labels, rng):
-        yield from _labelled(finding, owners, values, rng)
+    for page in taken_apart(images, labels, rng):
+        yield from _labelled(page, rng)
+
+
+class TakenApart(NamedTuple):
+    """A page, as the reader takes it apart, and what is true of it.
+
+    Attributes:
+        ink: (h, w) float32, what was found to be written.
+        lines: the atoms.
+        owners: (h, w) int32, whose stroke a pixel is, counted from 1; 0 for nobody's.
+        values: (owners + 1,) which digit each of them is.
+    """
+
+    ink: NDArray[np.float32]
+    lines: list[LineAtoms]
+    owners: NDArray[np.int32]
+    values: NDArray[np.int64]
 
 
 def taken_apart(
@@ -69,9 +87,9 @@ def taken_apart(
     labels: NDArray[np.integer],
     rng: np.random.Generator,
     *,
-    find: Find | None = None,
+    find: Find = by_rules,
     strange: float = 0.0,
-) -> Iterator[tuple[Finding, NDArray[np.int32], NDArray[np.int64]]]:
+) -> Iterator[TakenApart]:
     """Take synthetic pages apart without end, as the reader does.
 
     Args:
@@ -80,10 +98,6 @@ def taken_apart(
         rng: source of randomness.
         find: tells strokes from everything else, as ``page_ink`` takes it.
         strange: share of the lines that begin with a word, as ``synthetic_page`` takes it.
-
-    Yields:
-        What was found on a page; of each pixel of its ink whose stroke it is, 0 for nobody's; and
-        the digit that each of these numbers stands for.
     """
     while True:
         digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))
@@ -99,44 +113,42 @@ def taken_apart(
             scale = digit_px / _NEAR_PX
             size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        finding = find_atoms(page_ink(picture, find))
-        height, width = finding.ink.shape
+        ink = page_ink(picture, find)
+        height, width = ink.shape
         near = cv2.resize(owners, (width, height), interpolation=cv2.INTER_NEAREST)
         edges = cv2.dilate(near, np.ones((3, 3), np.uint8))
         owned = np.where(near > 0, near, edges).astype(np.int32)
         values = np.array([0, *(int(value) for line in page.lines for value in line)])
-        yield finding, owned, values
+        yield TakenApart(ink, find_atoms(ink).lines, owned, values)
 
 
 def _labelled(
-    finding: Finding,
-    owners: NDArray[np.int32],
-    values: NDArray[np.int64],
-    rng: np.random.Generator,
+    page: TakenApart, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     """The digits among all candidates of a page, and as many of what is none."""
+    ink, lines, owners, values = page
     whole = np.zeros(len(values))
-    whole += np.bincount(owners.ravel(), weights=finding.ink.ravel(), minlength=len(values))
+    whole += np.bincount(owners.ravel(), weights=ink.ravel(), minlength=len(values))
     whole[whole <= _LEFT * np.bincount(owners.ravel(), minlength=len(values))] = np.inf
     digits: dict[int, list[tuple[float, Segment]]] = {}
     others: list[Segment] = []
-    for line in finding.lines:
+    for line in lines:
         for candidate in line.candidates():
-            owner, match = _match(candidate.segment, finding.ink, owners, whole)
+            owner, match = _match(candidate.segment, ink, owners, whole)
             if owner:
                 digits.setdefault(owner, []).append((match, candidate.segment))
             elif match < 0:
                 others.append(candidate.segment)
-    page = []
+    kept = []
     for owner, found in digits.items():
         best = max(match for match, _ in found)
-        page += [
+        kept += [
             (segment, int(values[owner])) for match, segment in found if match >= min(best, _GOOD)
         ]
-    chosen = rng.permutation(len(others))[: max(len(page), 4)].tolist()
-    page += [(others[index], NO_DIGIT) for index in chosen]
-    for index in rng.permutation(len(page)).tolist():
-        yield page[index][0].ink, page[index][1]
+    chosen = rng.permutation(len(others))[: max(len(kept), 4)].tolist()
+    kept += [(others[index], NO_DIGIT) for index in chosen]
+    for index in rng.permutation(len(kept)).tolist():
+        yield kept[index][0].ink, kept[index][1]
 
 
 def _match(

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle
 from inkdigits.imaging.atoms import LineAtoms
-from inkdigits.imaging.segment import Finding
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
 from inkdigits.imaging.strokes import find_strokes
 from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
-from inkdigits.training.crops import taken_apart
+from inkdigits.training.crops import TakenApart, taken_apart
 
 # Shares of a digit's ink: so much of it, and it is there; less than the other, and it is not.
 _THERE, _ABSENT = 0.7, 0.2
@@ -56,12 +55,12 @@ def _found(
 ) -> Iterator[Strip]:
     rng = np.random.default_rng(seed)
     find = partial(find_strokes, Bundle.open().run_page)
-    for finding, owners, values in taken_apart(images, labels, rng, find=find, strange=_WORDS):
-        size = np.zeros(len(values))
-        size += np.bincount(owners.ravel(), weights=finding.ink.ravel(), minlength=len(values))
-        for line in finding.lines:
+    for page in taken_apart(images, labels, rng, find=find, strange=_WORDS):
+        size = np.zeros(len(page.values))
+        size += np.bincount(page.owners.ravel(), page.ink.ravel(), minlength=len(page.values))
+        for line in page.lines:
             for first, last in line.clusters():
-                strip = _labelled(line, first, last, finding, owners, values, size)
+                strip = _labelled(line, first, last, page, size)
                 if strip is None:
                     continue
                 shown = [mark.value for mark in strip.marks]
@@ -74,12 +73,11 @@ def _labelled(
     line: LineAtoms,
     first: int,
     last: int,
-    finding: Finding,
-    owners: NDArray[np.int32],
-    values: NDArray[np.int64],
+    page: TakenApart,
     size: NDArray[np.float64],
 ) -> Strip | None:
     """The strip of a cluster with its truth; None where that may be argued about."""
+    owners, values = page.owners, page.values
     segment = line.segment(first, last)
     box = segment.box
     place = np.s_[box.y : box.bottom, box.x : box.right]
@@ -87,7 +85,7 @@ def _labelled(
     if zoom < 1:  # stored smaller: its pixels are not those of the page
         return None
     own = segment.ink > 0
-    weights = np.where(own, finding.ink[place], 0)
+    weights = np.where(own, page.ink[place], 0)
     held = np.bincount(owners[place].ravel(), weights=weights.ravel(), minlength=len(values))
     share = np.divide(held, size, out=np.zeros(len(held)), where=size > 0)
     if held[0] > _STRANGE * held.sum() and share[1:].max(initial=0) < _ABSENT:

@@ -1,7 +1,4 @@
-/**
- * Digits from ink: strokes put together to digits, and digits to lines. As `imaging/segment.py`, but
- * that printed lines and rings round digits stay: what is drawn here has none.
- */
+/** Digits from ink: strokes put together to digits, and digits to lines. As `imaging/segment.py`. */
 
 import {
   atomsOf,

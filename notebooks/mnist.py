@@ -551,12 +551,14 @@ show_photo(picture)
 # %% [markdown]
 # **Step 2: the ink.** `page_ink` estimates the paper behind the writing, lamp and all, and keeps
 # what is darker than it. Soft edges stay soft: nothing is made black or white. Had the writing
-# been light on dark, the ink would look the same.
+# been light on dark, the ink would look the same. `by_rules` takes away what was printed: ruling,
+# squares, the walls of boxes. (The bundle that ships has a network for it, the stroke finder.)
 
 # %%
 from inkdigits.imaging.ink import page_ink
+from inkdigits.imaging.strokes import by_rules
 
-ink = page_ink(picture)  # (h, w) float32 in [0, 1], 1 is ink
+ink = page_ink(picture, by_rules)  # (h, w) float32 in [0, 1], 1 is ink
 
 plt.figure(figsize=(8, 3.9))
 plt.imshow(ink, vmin=0, vmax=1)

@@ -484,6 +484,17 @@ class TestPage:
         assert (look.glyphs.sum(axis=(1, 2)) > 5).all()
         assert look.ink.ndim == 2
 
+    def test_without_a_stroke_finder_rules_take_away_what_was_printed(self):
+        picture, _ = written("4071", "2359")
+        height, width = picture.shape
+        for at in range(15, max(height, width), 60):  # squared paper
+            cv2.line(picture, (0, at), (width, at), 100, 2)
+            cv2.line(picture, (at, 0), (at, height), 100, 2)
+        whole = Bundle.open()
+        plain = Bundle(whole.manifest, whole.graph, lines=whole.lines)
+        assert not plain.has_strokes
+        assert Reader(plain).read(picture).text == "4071\n2359"
+
     def test_what_was_given_is_not_changed(self, reader):
         picture, _ = written("407")
         before = picture.copy()

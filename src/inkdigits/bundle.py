@@ -201,7 +201,7 @@ class Bundle:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         options.intra_op_num_threads = self.num_threads
-        options.enable_mem_pattern = False  # each page has its own size: memory is planned in vain
+        options.enable_mem_pattern = False  # it plans for sizes, and nearly every input has its own
         try:
             return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:

@@ -1,10 +1,10 @@
 """What a line reader's frames say: which strings of digits, and how probable each is.
 
-Between two labels that are alike lies a blank, and a label may last for many frames. What is no
-digit, however often it is said in a row, is one: a reader leaves it out. The probability of a
-string is that of all ways to spell it so.
+Between two labels that are alike lies a blank, and a label may last for many frames. The
+probability of a string is that of all ways to spell it so.
 
-Source: Graves et al. 2006, "Connectionist temporal classification".
+Source: Graves et al. 2006, "Connectionist temporal classification"; but that what is no digit,
+however often it is said in a row, is one: the line reader learns of no string that says it twice.
 """
 
 from collections.abc import Sequence

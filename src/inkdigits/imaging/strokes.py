@@ -1,7 +1,8 @@
 """What was written on a page, as a network finds it: no rulings, no shadows, no paper.
 
 ``ink.page_ink`` says how much of the paper's light is missing at each pixel. Whether a pen took it
-away is a question of shapes, which a network has seen more of than any rule of ours knows.
+away is a question of shapes, which a network has seen more of than any rule of ours knows. A bundle
+without one goes by the rules.
 
 Source: Ronneberger, Fischer and Brox 2015, "U-Net", the kind of network.
 """
@@ -42,9 +43,15 @@ Network = Callable[[Ink], NDArray[np.float32]]
 
 
 def by_rules(missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
-    """Leave what stands out, but for printed lines and for rings round digits: of no network.
+    """Leave all that stands out, but printed lines and rings round digits: without a network.
 
-    Args and result: as of ``find_strokes``.
+    Args:
+        missing: not looked at; see ``find_strokes``.
+        ink: (h, w) float32 in [0, 1], what of the paper stands out.
+        is_outside: not looked at.
+
+    Returns:
+        (h, w) float32 in [0, 1]; 1 is a stroke.
     """
     return without_rules(without_rings(ink))
 

@@ -98,6 +98,9 @@ def taken_apart(
         rng: source of randomness.
         find: tells strokes from everything else, as ``page_ink`` takes it.
         strange: share of the lines that begin with a word, as ``synthetic_page`` takes it.
+
+    Yields:
+        A page, and what is true of it.
     """
     while True:
         digit_px = float(np.exp(rng.uniform(np.log(_SMALLEST_PX), np.log(_LARGEST_PX))))

@@ -495,6 +495,21 @@ class TestPage:
         assert not plain.has_strokes
         assert Reader(plain).read(picture).text == "4071\n2359"
 
+    def test_a_ring_on_squared_paper_is_no_0(self, reader):
+        """The squares tie it to everything else, until they are taken away."""
+        page = np.full((700, 1000, 3), 235.0)
+        for at in range(40, 1000, 70):
+            cv2.line(page, (0, at), (1000, at + 8), (200, 150, 120), 2)
+            cv2.line(page, (at, 0), (at - 8, 700), (200, 150, 120), 2)
+        rng = np.random.default_rng(8)
+        digits = [(value, 100 + 90 * place, 80, 110) for place, value in enumerate((4, 0, 7, 1, 9))]
+        for value, x, y, side_px in (*digits, (5, 665, 445, 70)):
+            place = page[y : y + side_px, x : x + side_px]
+            place -= np.minimum(200 * draw_digit(value, rng, side_px)[..., None], place)
+        cv2.circle(page, (700, 480), 60, (30, 30, 30), 4)
+        picture = page.round().astype(np.uint8)
+        assert reader.read(picture).text == "40719\n5"
+
     def test_what_was_given_is_not_changed(self, reader):
         picture, _ = written("407")
         before = picture.copy()

@@ -146,7 +146,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     is_kept &= ~is_rule
     written = np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
-    return _without_ghosts(written, seen)
+    return without_rings(_without_ghosts(written, seen))  # of a ring on squared paper, it shows now
 
 
 def _without_ghosts(written: Ink, seen: Ink) -> Ink:

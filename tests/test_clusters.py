@@ -102,10 +102,18 @@ def test_what_rivals_of_other_lengths_hold_is_doubt_about_the_cut_and_no_missing
     assert found[0].certainty < 0.8  # two digits are the other way to read it
 
 
-def test_clear_digits_that_the_line_reader_does_not_see_stay_and_are_doubted():
-    found, marks, _ = read(seen_as((2, 0.999), (6, 0.999), (7, 0.999)), 9 + 1)
-    assert values(found) == values(marks) == [2, 6, 7]
+@pytest.mark.parametrize(("nats", "read_as"), [(9.0, [2, 6, 7]), (16.0, [9, 6, 7])])
+def test_clear_digits_are_doubted_by_another_opinion_and_changed_by_a_strong_one(nats, read_as):
+    clear = seen_as((2, 0.999), (6, 0.999), (7, 0.999))
+    found, _, _ = read(clear, 9 + 1, 6 + 1, nats=nats)
+    assert values(found) == read_as
     assert [mark.is_doubted for mark in found] == [True, True, False]
+
+
+def test_a_digit_that_clear_cuts_left_out_is_put_in():
+    """A 1 that touches an 8, say: whoever cuts it off can still see the 8, and nothing else."""
+    found, _, _ = read(seen_as((8, 0.999), (8, 0.999), (7, 0.999)), 8 + 1, 1 + 1, 8 + 1)
+    assert values(found) == [8, 1, 8, 7]
 
 
 def test_clear_cuts_outweigh_a_weak_opinion():

@@ -145,10 +145,9 @@ def _judged(
     scores = said - _against(strings, num_classes, choice, first, last)
     shares = np.exp(scores - np.logaddexp.reduce(scores))
     best = int(scores.argmax())
-    if before and all(mark.is_clear for mark in before):
-        is_doubted = bool(said[0] < _UNHEARD)
-        return [replace(mark, is_doubted=is_doubted) for mark in before]
     if strings[best] == known:
+        if said[best] < _UNHEARD:
+            return _doubted(before)
         share = float(shares[best])
         return [_confirmed(mark, share) for mark in before] if share >= _AGREED else before
     if not strings[best]:

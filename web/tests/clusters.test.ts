@@ -158,16 +158,18 @@ describe("a second look", () => {
     expect(doubts(found)).toEqual([true, true, false]);
   });
 
-  test("clear digits that the line reader does not see stay, and are doubted", async () => {
-    const { found } = await read([[2, 0.999], [6, 0.999], SURE], [9 + 1]);
-    expect(values(found)).toEqual([2, 6, 7]);
+  test.each([
+    [9, [2, 6, 7]],
+    [16, [9, 6, 7]],
+  ])("another opinion on clear digits is doubt, a strong one counts: %d nats", async (nats, as) => {
+    const { found } = await read([[2, 0.999], [6, 0.999], SURE], [9 + 1, 6 + 1], nats);
+    expect(values(found)).toEqual(as);
     expect(doubts(found)).toEqual([true, true, false]);
   });
 
-  test("clear digits that the line reader sees too stay as they were", async () => {
-    const { found, marks, asked } = await read([[2, 0.999], [6, 0.999], SURE], [2 + 1, 6 + 1]);
-    expect(asked.length).toBe(1);
-    expect(found).toEqual(marks);
+  test("a digit that clear cuts left out is put in", async () => {
+    const { found } = await read([[8, 0.999], [8, 0.999], SURE], [8 + 1, 1 + 1, 8 + 1]);
+    expect(values(found)).toEqual([8, 1, 8, 7]);
   });
 
   test("clear cuts outweigh a weak opinion", async () => {

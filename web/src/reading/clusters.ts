@@ -118,11 +118,8 @@ async function judged(
   const total = scores.reduce((sum, score) => logAddExp(sum, score));
   const shares = scores.map((score) => Math.exp(score - total));
   const best = scores.indexOf(Math.max(...scores));
-  if (before.length && before.every(isClear)) {
-    const isDoubted = said[0]! < UNHEARD;
-    return before.map((mark) => ({ ...mark, isDoubted }));
-  }
   if (strings[best] === known) {
+    if (said[best]! < UNHEARD) return before.map(doubted);
     const share = shares[best]!;
     return share >= AGREED ? before.map((mark) => confirmed(mark, share)) : before;
   }

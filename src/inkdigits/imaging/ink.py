@@ -160,9 +160,7 @@ def _ink_of_strokes(
     ink = _above_noise(ink, max(_MIN_PLACE_PX, max(height, width) // _PLACES))
     ink[is_outside] = 0
     ink = _stretched(ink)
-    if find is None:
-        return ink
-    return np.where(is_outside, np.float32(0), find(absorbed, ink, is_outside))
+    return ink if find is None else find(absorbed, ink, is_outside)
 
 
 def _widest_px(strong: Ink, ink: Ink, limit_px: int) -> int:

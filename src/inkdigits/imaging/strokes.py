@@ -31,7 +31,7 @@ _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
 _POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure
 _LOWEST, _HIGHEST = 0.75, 1.4  # are as high, in heights of a typical one
-_SURE = 0.5  # what a rule of ours takes for a printed line is none, unless it is so sure
+_SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
@@ -114,7 +114,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
             written.
         missing: (h, w) float32, the share of the light around that each pixel lacks.
         ink: (h, w) float32 in [0, 1], what of the paper stands out by that.
-        is_outside: (h, w), what lies beside the paper.
+        is_outside: (h, w), what seems to lie beside the paper: paper in a hard shadow does too.
 
     Returns:
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
@@ -124,7 +124,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     if seen is None:
         return np.zeros(ink.shape, np.float32)
     likely = _likely(seen, ink, network)
-    found = np.where(likely < _LIKELY, np.float32(0), likely)
+    least = np.where(is_outside, _SURE, _LIKELY)
+    found = np.where(likely < least, np.float32(0), likely)
     is_ring = ring_mask(ink)
     unringed = np.where(is_ring, np.float32(0), ink)
     unruled, is_tooth = rules_apart(unringed)
@@ -140,7 +141,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_alike = (heights > _LOWEST) & (heights < _HIGHEST)
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
     is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
-    is_written |= len(sides) > _CROWD
+    is_crowd = not np.isfinite(typical_px) or np.count_nonzero(heights > _LOWEST) > _CROWD
+    is_written |= is_crowd and len(sides) > _CROWD
     is_large = sides > _LARGE * typical_px
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these

@@ -51,6 +51,41 @@ def test_a_tail_in_the_row_below_is_parted_from_it(
     assert after[0] > 0.75 * height_px
 
 
+def stacked() -> np.ndarray:
+    """Two 0s of 32 px, one above the other, that touch; so much paper above and below them."""
+    ink = np.zeros((128, 60), np.float32)
+    for middle in ((36, 47), (24, 78)):
+        cv2.ellipse(ink, middle, (11, 15), 0, 0, 360, 1.0, 2, cv2.LINE_AA)
+    return cv2.line(ink, (33, 61), (27, 64), 1.0, 2, cv2.LINE_AA)
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_two_digits_that_touch_are_parted_where_one_row_goes_on(write: Write, row: int) -> None:
+    beside = write(["4087"], height_px=32, pen_px=3)
+    rows, columns = (np.flatnonzero(beside.any(axis=axis)) for axis in (1, 0))
+    beside = beside[rows[0] : rows[-1] + 1, columns[0] - 4 : columns[-1] + 4]
+    above = 32 * (1 + row)
+    beside = np.pad(beside, ((above, 128 - above - len(beside)), (0, 0)))
+    before, after = parted(np.hstack([stacked(), beside]), 3.0)
+    assert len(before) == 5
+    assert len(after) == 6
+    assert after[-1] < 1.3 * 32
+
+
+def test_neighbours_that_lean_over_two_digits_are_not_within_them() -> None:
+    """What is mostly empty about two marks is a frame, but only if it is wholly about them."""
+    ink = np.pad(stacked(), ((0, 0), (40, 40)))
+    for x, y in ((53, 46), (85, 79), (28, 46), (110, 79)):  # 1s; the middles of two within the box
+        cv2.line(ink, (x + 9, y - 13), (x - 9, y + 13), 1.0, 2, cv2.LINE_AA)
+    marks = find_marks(ink)[1]
+    (pair,) = np.flatnonzero(marks.height > 1.8 * 32)
+    middle = (marks.left + marks.right) / 2
+    assert ((middle > marks.left[pair]) & (middle < marks.right[pair])).sum() == 3  # and itself
+    before, after = parted(ink, 2.0)
+    assert len(after) == len(before) + 1
+    assert after[-1] < 1.3 * 32
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_both_ways_to_find_lines_part_them(write: Write, seed: int) -> None:
     ink = with_tails(write, 32, seed=seed)

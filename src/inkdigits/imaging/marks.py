@@ -121,13 +121,15 @@ def _weighted_median(heights: NDArray[np.int64]) -> float:
 
 
 def is_frame(marks: Marks) -> NDArray[np.bool_]:
-    """Whether a mark surrounds at least two others, and is mostly empty."""
-    middle_x, middle_y = (marks.left + marks.right) / 2, (marks.top + marks.bottom) / 2
+    """Whether a mark surrounds at least two others, and is mostly empty.
+
+    They lie wholly in its box: beside two digits that touch, one above the other, others do not.
+    """
     is_inside = (
-        (middle_x > marks.left[:, None])
-        & (middle_x < marks.right[:, None])
-        & (middle_y > marks.top[:, None])
-        & (middle_y < marks.bottom[:, None])
+        (marks.left >= marks.left[:, None])
+        & (marks.right <= marks.right[:, None])
+        & (marks.top >= marks.top[:, None])
+        & (marks.bottom <= marks.bottom[:, None])
         & (marks.height > marks.height[:, None] / 8)
     )  # (frame, other); a mark is inside itself
     is_empty = marks.area < 0.3 * marks.width * marks.height

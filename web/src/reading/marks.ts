@@ -139,14 +139,16 @@ function weightedMedian(heights: readonly number[]): number {
   return ordered.find((height) => (weight += height) >= half)!;
 }
 
-/** Leave out what surrounds at least two others, and is mostly empty. */
+/** Leave out what surrounds at least two others, wholly in its box, and is mostly empty. */
 export function withoutFrames(marks: readonly Mark[]): Mark[] {
   return marks.filter((frame) => {
     if (frame.area >= 0.3 * widthOf(frame) * heightOf(frame)) return true;
     const inside = marks.filter((mark) => {
-      const x = (mark.left + mark.right) / 2;
-      const y = (mark.top + mark.bottom) / 2;
-      const isWithin = x > frame.left && x < frame.right && y > frame.top && y < frame.bottom;
+      const isWithin =
+        mark.left >= frame.left &&
+        mark.right <= frame.right &&
+        mark.top >= frame.top &&
+        mark.bottom <= frame.bottom;
       return isWithin && heightOf(mark) > heightOf(frame) / 8;
     });
     return inside.length <= 2; // a mark is inside itself

@@ -95,7 +95,7 @@ class TestFindStrokes:
     def test_thick_strokes_are_seen_from_afar_and_come_back_where_they_were(
         self, write: Write
     ) -> None:
-        ink = write(["3"], height_px=400, pen_px=40)
+        ink = write(["3"], height_px=350, pen_px=35)
         seen_px = []
 
         def network(seen: np.ndarray) -> np.ndarray:
@@ -140,6 +140,8 @@ class TestFindStrokes:
 
         found = found_by(ink, ink, network)
         assert shapes == [sides]
+        assert 0 <= sides[0] - found.shape[0] < STEP_PX  # and so it is read
+        ink = cv2.resize(ink, found.shape[::-1], interpolation=cv2.INTER_AREA)
         assert (found > 0.5)[ink > 0.5].mean() > 0.95
         assert (found > 0.5).sum() < 1.1 * (ink > 0.5).sum()
 
@@ -356,6 +358,22 @@ class TestPageInk:
         assert is_outside[150, 22]
         assert missing[150, 22] > 0.3
         assert not ink[is_outside].any()
+
+    def test_what_it_finds_may_be_smaller_on_the_page_and_on_a_panel(self) -> None:
+        page = np.full((600, 800), 230, np.uint8)
+        page[100:300, 100:400] = 120  # a label
+        page[180:220, 240:246] = 30
+        page[400:440, 600:606] = 30
+
+        def smaller(missing: np.ndarray, ink: np.ndarray, is_outside: np.ndarray) -> np.ndarray:
+            return cv2.resize(ink, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+
+        found = page_ink(page, smaller)
+        assert found.shape == (420, 560)
+        whole = cv2.resize(found, (800, 600)) > 0.5
+        assert whole[182:218, 242:244].all()
+        assert whole[402:438, 602:604].all()
+        assert whole.sum() < 1.3 * 2 * 40 * 6
 
     def test_it_is_told_what_is_missing_and_what_stands_out(self, write: Write) -> None:
         digit = write(["3"], height_px=60, pen_px=5)

@@ -60,7 +60,8 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         page: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
         find: tells strokes from everything else, given the share of the light around that each
             pixel lacks, what of the paper stands out by that, (h, w) float32 both, and what lies
-            beside the paper, (h, w) bool; see ``strokes``. None: whatever stands out is a stroke.
+            beside the paper, (h, w) bool; see ``strokes``. What it finds may be smaller. None:
+            whatever stands out is a stroke.
 
     Returns:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
@@ -70,6 +71,8 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     small = _shrunk(dark, _PAPER_AREA_PX)
     ground = without_strokes(grey(small))
     ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
+    if dark.shape[:2] != ink.shape:
+        dark = np.asarray(cv2.resize(dark, ink.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     grounds = [] if small.ndim == 2 else [without_strokes(small[..., i]) for i in range(3)]
     for panel in panels([ground, *grounds]):
         whole = _scaled(panel, ink.shape)
@@ -85,7 +88,7 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         written = _paper_ink(own, is_outside, find)
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
-            ink[place] += written
+            ink[place] += cv2.resize(written, (width, height))
     return ink
 
 

@@ -102,8 +102,8 @@ def _meetings(marks: Marks) -> Iterator[tuple[int, _Place]]:
             upper = marks.where(is_near & (middles < at) & (marks.bottom > at - scale_px))
             lower = marks.where(is_near & (middles >= at) & (marks.top < at + scale_px))
             fewer, more = sorted((len(upper.label), len(lower.label)))
-            is_unlike = bool(fewer) or height >= _TWICE * scale_px
-            if fewer + more < _MIN_NEIGHBOURS or not is_unlike:
+            is_pair = num_rows == 2 and height >= _TWICE * scale_px
+            if fewer + more < _MIN_NEIGHBOURS or not (fewer or is_pair):
                 continue
             begin, end = _level(upper) or (top, top + scale_px)
             start, finish = _level(lower) or (bottom - scale_px, bottom)

@@ -24,7 +24,7 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
-_LARGE_AREA_PX, _FINE_PX = 1_500_000, 4.0  # a page is seen no larger, unless strokes are finer
+_LARGE_AREA_PX, _FINE_PX = 1_500_000, 4.0  # a page is no larger, unless strokes are finer
 _SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as sharp as the other
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
@@ -88,8 +88,8 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     height, width = seen.shape
     if wide_px > _THICK_PX:
         zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
-    elif height * width > _LARGE_AREA_PX and wide_px > _FINE_PX:
-        zoom = max(math.sqrt(_LARGE_AREA_PX / (height * width)), _FINE_PX / wide_px)
+    elif (enough := _enough(seen.shape, wide_px)) < 1:
+        zoom = enough
     elif soft_px > _SOFT_PX and wide_px > _FINE_PX:
         zoom = max(_SHARP_PX / soft_px, _FINE_PX / wide_px)
     elif max(height, width) <= _SMALL_PX and wide_px <= _THIN_PX and not _is_broad(ink):
@@ -98,6 +98,14 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
         return seen
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
     return _resized(seen, size)
+
+
+def _enough(shape: tuple[int, ...], wide_px: float) -> float:
+    """How much smaller a page may be, its strokes still being a few pixels wide; 1 or less."""
+    height, width = shape
+    if height * width <= _LARGE_AREA_PX or wide_px <= _FINE_PX:
+        return 1.0
+    return max(math.sqrt(_LARGE_AREA_PX / (height * width)), _FINE_PX / wide_px)
 
 
 def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
@@ -118,12 +126,17 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
 
     Returns:
         (h, w) float32 in [0, 1]; 1 is a stroke. What is too faint to stand out is as dark as the
-        network is sure of it.
+        network is sure of it. A large page comes out smaller, unless its strokes are fine.
     """
     seen = normalised(missing, is_outside)
     if seen is None:
         return np.zeros(ink.shape, np.float32)
     likely = _likely(seen, ink, network)
+    zoom = _enough(ink.shape, stroke_px(_without_frames(ink)))
+    if zoom < 1:
+        size = round(ink.shape[1] * zoom), round(ink.shape[0] * zoom)
+        seen, likely, ink = (_resized(of, size) for of in (seen, likely, ink))
+        is_outside = _resized(is_outside.astype(np.float32), size) > 0
     least = np.where(is_outside, _SURE, _LIKELY)
     found = np.where(likely < least, np.float32(0), likely)
     is_ring = ring_mask(ink)

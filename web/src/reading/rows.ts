@@ -88,8 +88,9 @@ function* meetings(marks: readonly Mark[]): Generator<{ mark: Mark; place: Place
       const isUpper = (other: Mark): boolean => (other.top + other.bottom) / 2 < at;
       const upper = near.filter((other) => isUpper(other) && other.bottom > at - scale_px);
       const lower = near.filter((other) => !isUpper(other) && other.top < at + scale_px);
-      const isUnlike = (upper.length && lower.length) || height >= TWICE * scale_px;
-      if (upper.length + lower.length < MIN_NEIGHBOURS || !isUnlike) continue;
+      const isPair = numRows === 2 && height >= TWICE * scale_px;
+      const isEitherSide = upper.length && lower.length;
+      if (upper.length + lower.length < MIN_NEIGHBOURS || !(isEitherSide || isPair)) continue;
       const [begin, end] = levelOf(upper) ?? [top, top + scale_px];
       const [start, stop] = levelOf(lower) ?? [bottom - scale_px, bottom];
       if (

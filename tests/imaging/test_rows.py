@@ -60,16 +60,16 @@ def stacked() -> np.ndarray:
 
 
 @pytest.mark.parametrize("row", [0, 1])
-def test_two_digits_that_touch_are_parted_where_one_row_goes_on(write: Write, row: int) -> None:
+def test_a_tall_digit_beside_one_row_stays_whole(write: Write, row: int) -> None:
+    """Some people write one 1 or 7 in three twice as high as the rest."""
     beside = write(["4087"], height_px=32, pen_px=3)
     rows, columns = (np.flatnonzero(beside.any(axis=axis)) for axis in (1, 0))
     beside = beside[rows[0] : rows[-1] + 1, columns[0] - 4 : columns[-1] + 4]
     above = 32 * (1 + row)
     beside = np.pad(beside, ((above, 128 - above - len(beside)), (0, 0)))
     before, after = parted(np.hstack([stacked(), beside]), 3.0)
-    assert len(before) == 5
-    assert len(after) == 6
-    assert after[-1] < 1.3 * 32
+    assert before == after
+    assert before[-1] > 1.9 * 32
 
 
 def test_neighbours_that_lean_over_two_digits_are_not_within_them() -> None:

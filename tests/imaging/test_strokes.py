@@ -174,6 +174,25 @@ class TestFindStrokes:
         assert fitting(ink, ink).shape == alone
         assert alone[0] < 350
 
+    @pytest.mark.parametrize(
+        ("pen_px", "wall_px", "pen", "wall"), [(20, 3, 1, 0.7), (6, 14, 0.5, 1)]
+    )
+    def test_the_boxes_of_a_form_do_not_tell_how_wide_strokes_are(
+        self, write: Write, pen_px: int, wall_px: int, pen: float, wall: float
+    ) -> None:
+        """Bold digits in pale thin boxes, and pale thin digits in bold ones."""
+        digits = [trimmed(write([value], height_px=150, pen_px=pen_px)) for value in "473"]
+        alone = np.zeros((700, 1_000), np.float32)
+        walls = np.zeros_like(alone)
+        for index, digit in enumerate(digits):
+            left = 60 + 280 * index
+            alone[250 : 250 + digit.shape[0], left + 70 : left + 70 + digit.shape[1]] = digit
+            cv2.rectangle(walls, (left, 200), (left + 280, 460), wall, wall_px)
+        both = np.maximum(pen * alone, walls).astype(np.float32)
+        seen, expected = fitting(both, both).shape[0], fitting(alone, alone).shape[0]
+        assert seen == pytest.approx(expected, rel=0.15)
+        assert (expected < 0.5 * 700) == (pen_px == 20)
+
     def test_a_bold_digit_beside_small_print_is_not_seen_larger(self, write: Write) -> None:
         """Enlarged, its strokes would be broader than any that a network knows."""
         print_, bold = (

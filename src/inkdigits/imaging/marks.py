@@ -120,8 +120,8 @@ def _weighted_median(heights: NDArray[np.int64]) -> float:
     return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
 
 
-def is_frame(marks: Marks) -> NDArray[np.bool_]:
-    """Whether a mark surrounds at least two others, and is mostly empty.
+def is_frame(marks: Marks, least: int = 2) -> NDArray[np.bool_]:
+    """Whether a mark surrounds at least two others, or so many, and is mostly empty.
 
     They lie wholly in its box: beside two digits that touch, one above the other, others do not.
     """
@@ -133,7 +133,7 @@ def is_frame(marks: Marks) -> NDArray[np.bool_]:
         & (marks.height > marks.height[:, None] / 8)
     )  # (frame, other); a mark is inside itself
     is_empty = marks.area < 0.3 * marks.width * marks.height
-    return np.asarray(is_empty & (is_inside.sum(axis=1) > 2))
+    return np.asarray(is_empty & (is_inside.sum(axis=1) > least))
 
 
 def is_cut_off(box: Box, ink: Ink) -> bool:

@@ -1,8 +1,8 @@
 """Rows whose digits touch: a mark that reaches over two of them or more, cut where they meet.
 
 Its neighbours show it: some stand beside its upper part, others beside its lower one, and end
-and begin there; or all stand beside one part, and it is twice as high as they are. It is cut
-through little ink, as digits of one row are, but for good: no reading decides about it.
+and begin there. It is cut through little ink, as digits of one row are, but for good: no reading
+decides about it.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from inkdigits.imaging.ranks import median
 from inkdigits.imaging.split import Seam, pieces, seams
 
 # Sizes are shares of the height of a typical neighbour.
-_TALL, _TWICE = 1.5, 1.8  # a mark of two rows is higher; surely, where only one has neighbours
+_TALL = 1.5  # a mark of two rows is higher
 _WIDEST = 6.0  # a wider mark is a word, or no digits at all
 _BESIDE = 1.5  # of the mark's own height: neighbours are nearer, sideways
 _LOWEST, _HIGHEST = 0.15, 0.8  # of the mark's own height are its neighbours
@@ -102,24 +102,17 @@ def _meetings(marks: Marks) -> Iterator[tuple[int, _Place]]:
             upper = marks.where(is_near & (middles < at) & (marks.bottom > at - scale_px))
             lower = marks.where(is_near & (middles >= at) & (marks.top < at + scale_px))
             fewer, more = sorted((len(upper.label), len(lower.label)))
-            is_pair = num_rows == 2 and height >= _TWICE * scale_px
-            if fewer + more < _MIN_NEIGHBOURS or not (fewer or is_pair):
+            if not fewer or fewer + more < _MIN_NEIGHBOURS:
                 continue
-            begin, end = _level(upper) or (top, top + scale_px)
-            start, finish = _level(lower) or (bottom - scale_px, bottom)
-            begins_level = abs(begin - top) < _LEVEL * scale_px
-            ends_level = abs(finish - bottom) < _LEVEL * scale_px
+            end, start = median(upper.bottom), median(lower.top)
+            begins_level = abs(median(upper.top) - top) < _LEVEL * scale_px
+            ends_level = abs(median(lower.bottom) - bottom) < _LEVEL * scale_px
             if (
                 -_MAX_OVERLAP * scale_px < start - end < _MAX_GAP * scale_px
                 and (row > 1 or begins_level)
                 and (row < num_rows - 1 or ends_level)
             ):
                 yield index, _Place((end + start) / 2, scale_px)
-
-
-def _level(row: Marks) -> tuple[float, float] | None:
-    """Where most marks of a row begin and end, downwards; None if there are none."""
-    return (median(row.top), median(row.bottom)) if len(row.label) else None
 
 
 def _seam(

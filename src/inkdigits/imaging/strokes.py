@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, full_contrast
-from inkdigits.imaging.marks import find_marks, stroke_px, typical_height_px
+from inkdigits.imaging.marks import find_marks, is_frame, stroke_px, typical_height_px
 from inkdigits.imaging.rings import ring_mask, without_rings
 from inkdigits.imaging.rules import rules_apart, without_rules
 
@@ -36,6 +36,7 @@ _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was writte
 _CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
+_AROUND_PX = 7  # wide and high: the square about a pixel of a stroke that holds its soft edge
 _EMPTY = 0.05  # of its box is ink in a frame or a grid, and more of it in a digit
 _LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
 
@@ -193,15 +194,23 @@ def _likely(seen: Ink, ink: Ink, network: Network) -> Ink:
 
 
 def _without_frames(ink: Ink) -> Ink:
-    """Without what goes round nearly empty places: it is long, and no stroke of anybody's."""
-    strokes = (ink > _STRONG).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes)
-    boxes = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    is_frame = stats[:, cv2.CC_STAT_AREA] < _EMPTY * boxes
-    is_frame[0] = False
-    if not is_frame.any() or is_frame[1:].all():
+    """Without what goes round others, or nearly empty places: it is no stroke of anybody's.
+
+    What is left is as dark as ink can be: the frames may have been far darker.
+    """
+    labels, marks, _ = find_marks(ink)
+    is_odd = (marks.area < _EMPTY * marks.width * marks.height) | is_frame(marks, least=1)
+    if not is_odd.any() or is_odd.all():
         return ink
-    return np.where(is_frame[labels], np.float32(0), ink)
+    is_kept, is_gone = (np.zeros(int(labels.max()) + 1, bool) for _ in range(2))
+    is_kept[marks.label[~is_odd]] = is_gone[marks.label[is_odd]] = True
+    around = (
+        cv2.dilate(is_kept[labels].astype(np.uint8), np.ones((_AROUND_PX, _AROUND_PX), np.uint8))
+        > 0
+    )
+    left = np.where(around & ~is_gone[labels], ink, np.float32(0))
+    full = full_contrast(left)
+    return np.asarray(np.minimum(left / np.float32(full), 1), np.float32) if full else ink
 
 
 def _edge_px(ink: Ink) -> float:

@@ -6,7 +6,6 @@ import { pieces, type Seam, seams } from "./split.ts";
 
 // Shares of the height of a typical neighbour; see Python for what each one means.
 const TALL = 1.5;
-const TWICE = 1.8;
 const WIDEST = 6;
 const BESIDE = 1.5;
 const LOWEST = 0.15;
@@ -88,11 +87,12 @@ function* meetings(marks: readonly Mark[]): Generator<{ mark: Mark; place: Place
       const isUpper = (other: Mark): boolean => (other.top + other.bottom) / 2 < at;
       const upper = near.filter((other) => isUpper(other) && other.bottom > at - scale_px);
       const lower = near.filter((other) => !isUpper(other) && other.top < at + scale_px);
-      const isPair = numRows === 2 && height >= TWICE * scale_px;
-      const isEitherSide = upper.length && lower.length;
-      if (upper.length + lower.length < MIN_NEIGHBOURS || !(isEitherSide || isPair)) continue;
-      const [begin, end] = levelOf(upper) ?? [top, top + scale_px];
-      const [start, stop] = levelOf(lower) ?? [bottom - scale_px, bottom];
+      const isFew = upper.length + lower.length < MIN_NEIGHBOURS;
+      if (isFew || !upper.length || !lower.length) continue;
+      const end = median(upper.map((other) => other.bottom));
+      const start = median(lower.map((other) => other.top));
+      const begin = median(upper.map((other) => other.top));
+      const stop = median(lower.map((other) => other.bottom));
       if (
         start - end > -MAX_OVERLAP * scale_px &&
         start - end < MAX_GAP * scale_px &&
@@ -103,12 +103,6 @@ function* meetings(marks: readonly Mark[]): Generator<{ mark: Mark; place: Place
       }
     }
   }
-}
-
-/** Where most marks of a row begin and end, downwards. */
-function levelOf(row: readonly Mark[]): [number, number] | undefined {
-  if (!row.length) return undefined;
-  return [median(row.map(({ top }) => top)), median(row.map(({ bottom }) => bottom))];
 }
 
 /** The best way through a mark from side to side, near a place, and the zoom it is found at. */

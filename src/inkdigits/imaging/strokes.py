@@ -24,7 +24,8 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
-_LARGE_AREA_PX, _FINE_PX = 1_500_000, 4.0  # a page is no larger, unless strokes are finer
+_LARGE_AREA_PX = 1_500_000  # a page is no larger, unless its strokes are finer
+_FINE_PX, _FINEST_PX = 4.0, 2.0  # ... than that; and so fine, the network may see those of one
 _SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as sharp as the other
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
@@ -77,8 +78,8 @@ def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
 def fitting(seen: Ink, ink: Ink) -> Ink:
     """A page from as far away as the network likes: smaller, where its strokes are wide.
 
-    So is a page out of focus, which is the sharper for it, and a large page, because it takes its
-    time; a small page of thin strokes is seen larger.
+    So is a page out of focus, which is the sharper for it, and a large page, whose strokes are
+    mostly both; a small page of thin strokes is seen larger.
 
     Args:
         seen: (h, w) float32, as ``normalised`` gives it.
@@ -87,26 +88,24 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     strokes = _without_frames(ink)
     wide_px, soft_px = stroke_px(strokes), _edge_px(strokes)
     height, width = seen.shape
+    finest_px = _FINEST_PX if height * width > _LARGE_AREA_PX else _FINE_PX
+    zoom = _enough(seen.shape, wide_px, finest_px)
     if wide_px > _THICK_PX:
-        zoom = max(_FITTING_PX / wide_px, _SMALLEST_ZOOM)
-    elif (enough := _enough(seen.shape, wide_px)) < 1:
-        zoom = enough
-    elif soft_px > _SOFT_PX and wide_px > _FINE_PX:
-        zoom = max(_SHARP_PX / soft_px, _FINE_PX / wide_px)
-    elif max(height, width) <= _SMALL_PX and wide_px <= _THIN_PX and not _is_broad(ink):
+        zoom = min(zoom, max(_FITTING_PX / wide_px, _SMALLEST_ZOOM))
+    if soft_px > _SOFT_PX and wide_px > finest_px:
+        zoom = min(zoom, max(_SHARP_PX / soft_px, finest_px / wide_px))
+    if zoom == 1:
+        if max(height, width) > _SMALL_PX or wide_px > _THIN_PX or _is_broad(ink):
+            return seen
         zoom = _NEARER
-    else:
-        return seen
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
     return _resized(seen, size)
 
 
-def _enough(shape: tuple[int, ...], wide_px: float) -> float:
-    """How much smaller a page may be, its strokes still being a few pixels wide; 1 or less."""
+def _enough(shape: tuple[int, ...], wide_px: float, finest_px: float) -> float:
+    """How much smaller a large page may be, its strokes still being so wide; 1 or less."""
     height, width = shape
-    if height * width <= _LARGE_AREA_PX or wide_px <= _FINE_PX:
-        return 1.0
-    return max(math.sqrt(_LARGE_AREA_PX / (height * width)), _FINE_PX / wide_px)
+    return min(max(math.sqrt(_LARGE_AREA_PX / (height * width)), finest_px / wide_px), 1.0)
 
 
 def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[np.bool_]) -> Ink:
@@ -133,7 +132,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     if seen is None:
         return np.zeros(ink.shape, np.float32)
     likely = _likely(seen, ink, network)
-    zoom = _enough(ink.shape, stroke_px(_without_frames(ink)))
+    zoom = _enough(ink.shape, stroke_px(_without_frames(ink)), _FINE_PX)
     if zoom < 1:
         size = round(ink.shape[1] * zoom), round(ink.shape[0] * zoom)
         seen, likely, ink = (_resized(of, size) for of in (seen, likely, ink))
@@ -204,11 +203,9 @@ def _without_frames(ink: Ink) -> Ink:
         return ink
     is_kept, is_gone = (np.zeros(int(labels.max()) + 1, bool) for _ in range(2))
     is_kept[marks.label[~is_odd]] = is_gone[marks.label[is_odd]] = True
-    around = (
-        cv2.dilate(is_kept[labels].astype(np.uint8), np.ones((_AROUND_PX, _AROUND_PX), np.uint8))
-        > 0
-    )
-    left = np.where(around & ~is_gone[labels], ink, np.float32(0))
+    square = np.ones((_AROUND_PX, _AROUND_PX), np.uint8)
+    is_near = cv2.dilate(is_kept[labels].astype(np.uint8), square) > 0
+    left = np.where(is_near & ~is_gone[labels], ink, np.float32(0))
     full = full_contrast(left)
     return np.asarray(np.minimum(left / np.float32(full), 1), np.float32) if full else ink
 

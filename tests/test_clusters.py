@@ -116,10 +116,22 @@ def test_a_digit_that_clear_cuts_left_out_is_put_in():
     assert values(found) == [8, 1, 8, 7]
 
 
-def test_clear_cuts_outweigh_a_weak_opinion():
-    found, marks, asked = read(seen_as((2, 0.989), (6, 0.989), (7, 0.999)), 3 + 1, 6 + 1, nats=3.0)
+@pytest.mark.parametrize("probability", [0.989, 0.93])
+def test_cuts_outweigh_a_weak_opinion_that_makes_them_doubted(probability):
+    judged = seen_as((2, probability), (6, probability), (7, 0.999))
+    found, marks, asked = read(judged, 3 + 1, 6 + 1, nats=2.0)
     assert len(asked) == 1
     assert values(found) == values(marks)
+    assert [mark.is_doubted for mark in found] == [True, True, False]
+
+
+def test_clear_digits_may_turn_out_to_be_none_but_not_in_what_is_surely_a_number():
+    judged = seen_as((2, 0.98), (6, 0.98), (7, 0.999))
+    found, _, _ = read(judged, NONE + 1, nats=30.0, letter=0.05)
+    assert values(found) == [NONE, 7]
+    found, marks, _ = read(judged, NONE + 1, nats=30.0, letter=0.0)
+    assert values(found) == values(marks)
+    assert [mark.is_doubted for mark in found] == [True, True, False]
 
 
 def test_what_was_left_out_is_asked_about_too():

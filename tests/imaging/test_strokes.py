@@ -404,6 +404,29 @@ class TestPageInk:
         assert whole[402:438, 602:604].all()
         assert whole.sum() < 1.3 * 2 * 40 * 6
 
+    @pytest.mark.parametrize("turn_deg", [0, 25])
+    def test_beside_a_panel_nothing_is_found_whatever_is_said(self, turn_deg: float) -> None:
+        """What stands in the corners of a label's box belongs to the page."""
+        page = np.full((600, 800), 230, np.uint8)
+        corners = cv2.boxPoints(((400, 300), (300, 160), turn_deg))
+        cv2.fillConvexPoly(page, np.rint(corners).astype(np.int32), 40)
+        page[220:240, 240:246] = page[360:380, 560:566] = 30  # beside it, near its corners
+        alone = page_ink(page)
+        said = []
+
+        def all_of_panels(
+            missing: np.ndarray, ink: np.ndarray, is_outside: np.ndarray
+        ) -> np.ndarray:
+            said.append(ink if not said else np.ones_like(ink))  # the page comes first
+            return said[-1]
+
+        found = page_ink(page, all_of_panels)
+        assert len(said) == 2
+        assert found.max() <= 1
+        assert found[300, 400] == 1
+        for place in (np.s_[215:245, 235:250], np.s_[355:385, 555:570]):
+            np.testing.assert_array_equal(found[place], alone[place])
+
     def test_it_is_told_what_is_missing_and_what_stands_out(self, write: Write) -> None:
         digit = write(["3"], height_px=60, pen_px=5)
         page = np.rint(200 * (1 - 0.5 * digit)).astype(np.uint8)

@@ -59,12 +59,13 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     Args:
         page: (H, W) or (H, W, 3) uint8 of any polarity and light. Not modified.
         find: tells strokes from everything else, given the share of the light around that each
-            pixel lacks, what of the paper stands out by that, (h, w) float32 both, and what lies
-            beside the paper, (h, w) bool; see ``strokes``. What it finds may be smaller. None:
-            whatever stands out is a stroke.
+            pixel lacks, what of the paper stands out by that, (h, w) float32 both, and what seems
+            to lie beside the paper, (h, w) bool; see ``strokes``. What it finds may be smaller.
+            None: whatever stands out is a stroke.
 
     Returns:
-        (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller.
+        (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller, and so does
+        one of which ``find`` gives less.
     """
     page = _shrunk(page, _PAGE_AREA_PX)
     dark = dark_on_light(page, _shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
@@ -85,10 +86,11 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         alone[is_outside] = [round(median(of)) for of in within.reshape(len(within), -1).T]
         seen = _shrunk(alone, _POLARITY_AREA_PX)
         own = dark_on_light(own, seen, by_what_is_thin)  # a label, or a sheet on light wood
-        written = _paper_ink(own, is_outside, find)
+        written = cv2.resize(_paper_ink(own, is_outside, find), (width, height))
+        written[is_outside] = 0
         if written.any():  # else it is a stroke
             ink[place][whole[place] > 0] = 0
-            ink[place] += cv2.resize(written, (width, height))
+            ink[place] += written
     return ink
 
 

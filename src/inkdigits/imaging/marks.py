@@ -121,7 +121,7 @@ def _weighted_median(heights: NDArray[np.int64]) -> float:
 
 
 def is_frame(marks: Marks, least: int = 2) -> NDArray[np.bool_]:
-    """Whether a mark surrounds at least two others, or so many, and is mostly empty.
+    """Whether a mark surrounds at least so many others, and is mostly empty.
 
     They lie wholly in its box: beside two digits that touch, one above the other, others do not.
     """

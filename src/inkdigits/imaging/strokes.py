@@ -24,8 +24,8 @@ STEP_PX = 32  # sides are multiples of that: the network halves a page five time
 
 _THICK_PX, _FITTING_PX = 9.0, 6.0  # strokes that are wider than the one are seen at the other
 _SMALLEST_ZOOM = 0.1  # what is wider still is no stroke
-_LARGE_AREA_PX = 1_500_000  # a page is no larger, unless its strokes are finer
-_FINE_PX, _FINEST_PX = 4.0, 2.0  # ... than that; and so fine, the network may see those of one
+_LARGE_AREA_PX = 1_500_000  # a page is made no larger, unless its strokes would be finer than
+_FINE_PX, _FINEST_PX = 4.0, 2.0  # ... the one when it is read, the other when the network sees it
 _SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as sharp as the other
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
@@ -34,7 +34,7 @@ _POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is su
 _LOWEST, _HIGHEST = 0.75, 1.4  # are as high, in heights of a typical one
 _SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
-_CROWD = 1000  # so many marks are no page of digits: that they are so many must be seen
+_CROWD = 1000  # so many marks as high are no page of digits: how many they are must be seen
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
 _AROUND_PX = 7  # wide and high: the square about a pixel of a stroke that holds its soft edge
@@ -63,7 +63,7 @@ def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
 
     Args:
         missing: (h, w) float32, the share of the light around that each pixel lacks.
-        is_outside: (h, w), what lies beside the paper, which may be darker than any stroke.
+        is_outside: (h, w), what seems to lie beside the paper, which may be darker than a stroke.
 
     Returns:
         (h, w) float32 from -0.1 to 1, where 1 is as dark as most of what stands out from the
@@ -89,7 +89,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     wide_px, soft_px = stroke_px(strokes), _edge_px(strokes)
     height, width = seen.shape
     finest_px = _FINEST_PX if height * width > _LARGE_AREA_PX else _FINE_PX
-    zoom = _enough(seen.shape, wide_px, finest_px)
+    zoom = _zoom_of_large(seen.shape, wide_px, finest_px)
     if wide_px > _THICK_PX:
         zoom = min(zoom, max(_FITTING_PX / wide_px, _SMALLEST_ZOOM))
     if soft_px > _SOFT_PX and wide_px > finest_px:
@@ -102,7 +102,7 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     return _resized(seen, size)
 
 
-def _enough(shape: tuple[int, ...], wide_px: float, finest_px: float) -> float:
+def _zoom_of_large(shape: tuple[int, ...], wide_px: float, finest_px: float) -> float:
     """How much smaller a large page may be, its strokes still being so wide; 1 or less."""
     height, width = shape
     return min(max(math.sqrt(_LARGE_AREA_PX / (height * width)), finest_px / wide_px), 1.0)
@@ -114,8 +114,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
     it is as high as others, a hint of one, and else left out whole. What is larger, such as a
     table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
-    round digits, the teeth of combs, and what shows through from the back, are left out whatever
-    the network says.
+    round digits, what shows through from the back, and on the paper the teeth of combs, are left
+    out whatever the network says.
 
     Args:
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
@@ -132,7 +132,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     if seen is None:
         return np.zeros(ink.shape, np.float32)
     likely = _likely(seen, ink, network)
-    zoom = _enough(ink.shape, stroke_px(_without_frames(ink)), _FINE_PX)
+    zoom = _zoom_of_large(ink.shape, stroke_px(_without_frames(ink)), _FINE_PX)
     if zoom < 1:
         size = round(ink.shape[1] * zoom), round(ink.shape[0] * zoom)
         seen, likely, ink = (_resized(of, size) for of in (seen, likely, ink))
@@ -154,8 +154,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_alike = (heights > _LOWEST) & (heights < _HIGHEST)
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
     is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
-    is_crowd = not np.isfinite(typical_px) or np.count_nonzero(heights > _LOWEST) > _CROWD
-    is_written |= is_crowd and len(sides) > _CROWD
+    least_px = _LOWEST * typical_px if len(sure.label) else 0
+    is_written |= np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD
     is_large = sides > _LARGE * typical_px
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these

@@ -88,19 +88,23 @@ class TestText:
         """A threshold amid their confidences makes some digits doubtful; which, the reader says."""
         path = write("marks.png", *["0123467890"] * 6)
         shipped = Bundle.open()
-        confidences = sorted(digit.confidence for digit in Reader().read(path).digits)
-        amid = {"max_error": 0.002, "threshold": confidences[len(confidences) // 2]}
         mine = tmp_path / "doubtful.digits"
-        write_bundle(
-            mine,
-            name="doubtful",
-            graph=shipped.graph,
-            classes=shipped.classes,
-            calibration=shipped.manifest["calibration"] | {"dial": [amid]},
-            training={},
-            attribution=[],
-        )
-        page = Reader(mine).read(path)
+
+        def read(threshold):
+            dial = [{"max_error": 0.002, "threshold": threshold}]
+            write_bundle(
+                mine,
+                name="doubtful",
+                graph=shipped.graph,
+                classes=shipped.classes,
+                calibration=shipped.manifest["calibration"] | {"dial": dial},
+                training={},
+                attribution=[],
+            )
+            return Reader(mine).read(path)
+
+        confidences = sorted(digit.confidence for digit in read(0.5).digits)
+        page = read(confidences[len(confidences) // 2])
         num_unsure = sum(str(digit.status) == "review" for digit in page.digits)
         assert 0 < num_unsure < len(page.digits), "draw other digits"
         done = inkdigits("read", path, "--bundle", mine, "--min-status", "ok")

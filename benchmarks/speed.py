@@ -163,8 +163,8 @@ def photographs(source: str) -> None:
                 call(jpeg)
                 values.append(time.perf_counter() - started)
         first = times["inkdigits read"][0]
-        say(f"photograph {found}, {size[0]} x {size[1]} px, at first sight {first:.3f} s")
-        report(f"{num_digits} digits on it, one thread", times)
+        report(f"photograph {found}, {num_digits} digits, one thread", times)
+        say(f"  at first sight {first:.3f} s, {size[0]} x {size[1]} px")
 
 
 def marks_alone(jpeg: bytes) -> int:

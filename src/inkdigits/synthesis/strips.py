@@ -21,6 +21,7 @@ Pixels = NDArray[np.uint8]
 
 _SMALLEST_PX, _LARGEST_PX = 11.0, 40.0  # of the digits, before the strip is brought to its height
 _COUNTS = (0.14, 0.38, 0.26, 0.13, 0.06, 0.03)  # shares of strips of one, two … marks
+_UNEVEN, _MOST_UNEVEN = 0.6, 0.35  # share of the hands whose heights vary; and how much
 _LINKED, _LINKED_LETTERS = 0.08, 0.6  # shares of neighbours between which the pen stays down
 _OTHERS = (
     "capitals", "small_letters", "other_letters", "symbols", "words", "invented", "scribbles",
@@ -57,7 +58,8 @@ def synthetic_strips(
     """
     while True:
         digit_px = math.exp(rng.uniform(math.log(_SMALLEST_PX), math.log(_LARGEST_PX)))
-        scribe = Scribe(rng, rng.uniform(0.045, 0.17), digit_px, digits)
+        uneven = rng.uniform(0, _MOST_UNEVEN) if rng.random() < _UNEVEN else 0.0
+        scribe = Scribe(rng, rng.uniform(0.045, 0.17), digit_px, digits, uneven)
         # Most strips are of digits alone; where there are others, there are often several.
         share_other = 0.0 if rng.random() < 0.7 else rng.choice([0.2, 0.5, 1.0, 1.0])
         is_word = share_other == 1 and rng.random() < 0.5
@@ -67,7 +69,8 @@ def synthetic_strips(
         for _ in range(1 + int(rng.choice(len(_COUNTS), p=_COUNTS))):
             value = NO_DIGIT if rng.random() < share_other else int(rng.integers(10))
             ink = _other(rng, digit_px, others) if value == NO_DIGIT else scribe.write(value)
-            y = round(rng.normal(0.0, 0.06) * digit_px) - ink.shape[0]
+            foot = rng.normal(0.0, 0.06) * digit_px + scribe.drop * (ink.shape[0] - digit_px)
+            y = round(foot) - ink.shape[0]
             if row:
                 gap = (
                     rng.uniform(-0.18, 0.01) if rng.random() < touching else rng.uniform(0.02, 0.1)

@@ -89,6 +89,7 @@ def taken_apart(
     *,
     find: Find = by_rules,
     strange: float = 0.0,
+    uneven: float = 0.0,
 ) -> Iterator[TakenApart]:
     """Take synthetic pages apart without end, as the reader does.
 
@@ -98,6 +99,8 @@ def taken_apart(
         rng: source of randomness.
         find: tells strokes from everything else, as ``page_ink`` takes it.
         strange: share of the lines that begin with a word, as ``synthetic_page`` takes it.
+        uneven: most that one figure is higher than another, as ``synthetic_page`` takes it; of
+            half of the pages.
 
     Yields:
         A page, and what is true of it.
@@ -110,6 +113,7 @@ def taken_apart(
             digit_px=max(digit_px, _NEAR_PX),
             touching=rng.choice([0.0, 0.3, 0.6]),
             strange=strange,
+            uneven=float(rng.uniform(0, uneven)) if uneven and rng.random() < 0.5 else 0.0,
         )
         picture, owners = page.picture, page.owners.astype(np.float32)
         if digit_px < _NEAR_PX:

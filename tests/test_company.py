@@ -1,286 +1,163 @@
-"""Among letters, what looks like a digit is a letter; a number keeps to itself."""
+"""What a digit is worth beside others: between letters nothing, and a 1 may be a slash."""
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
 
-from inkdigits.clusters import Mark
-from inkdigits.company import among_letters, as_slashes, in_parentheses
-from inkdigits.reading import Box
+from inkdigits.company import in_company
+from inkdigits.reading import Box, Digit, Status
 
-CLASSES = "0123456789"
-
-
-def line_of(*words: str) -> list[Mark]:
-    """Words of marks 10 px wide and 20 px high, 2 px apart; 20 px are between words.
-
-    A digit is surely that digit, an x surely none, and a ? is a 4 or none.
-    """
-    marks, x = [], 0
-    for word in words:
-        for mark in word:
-            of = np.zeros(11, np.float32)
-            if mark == "?":
-                of[[4, 10]] = 0.5
-            else:
-                of[10 if mark == "x" else int(mark)] = 1
-            marks.append(Mark(Box(x, 0, 10, 20), of, 1.0, np.zeros((28, 28), np.float32)))
-            x += 12
-        x += 18
-    return marks
+OK, REVIEW, REJECT = Status.OK, Status.REVIEW, Status.REJECT
 
 
-def letters(*lines: tuple[str, ...]) -> list[np.ndarray]:
-    return among_letters([line_of(*words) for words in lines], CLASSES)
+class TestCompany:
+    @staticmethod
+    def line(*statuses: Status, value: str = "4") -> list[Digit]:
+        return [
+            Digit(value, 0.99, status, Box(12 * index, 0, 10, 20))
+            for index, status in enumerate(statuses)
+        ]
 
+    @staticmethod
+    def read(lines: list[list[Digit]], letter: float = 0.0, **given: bool) -> list[list[Digit]]:
+        return in_company(lines, [np.full(len(line), letter) for line in lines], **given)
 
-def test_a_page_of_digits_has_no_letters():
-    for found in letters(("40719", "23"), ("1",), ("10", "01", "5")):
-        assert (found <= 0.05).all()
+    def test_what_is_written_stays_as_it_is(self):
+        lines = [self.line(OK, REVIEW, OK, REJECT), self.line(REJECT, REJECT)]
+        assert self.read(lines) == lines
 
+    def test_what_is_probably_a_letter_is_no_digit_and_what_may_be_one_not_sure(self):
+        line = self.line(OK, OK, OK, REVIEW, REVIEW, REJECT)
+        letters = np.array([0.01, 0.2, 0.95, 0.2, 0.95, 0.01])
+        assert in_company([line], [letters]) == [
+            self.line(OK, REVIEW, REJECT, REVIEW, REJECT, REJECT)
+        ]
 
-def test_in_a_word_of_letters_nothing_is_a_digit():
-    (found,) = letters(("x0xx1", "xx5xx"))
-    assert (found > 0.9).all()
+    def test_a_line_of_sure_digits_is_a_number_wherever_it_stands(self):
+        number, other = self.line(OK, OK, OK), self.line(OK, OK, REVIEW)
+        assert self.read([number, self.line(OK, OK)], 0.2) == [number, self.line(REVIEW, REVIEW)]
+        assert self.read([other], 0.2) == [self.line(REVIEW, REVIEW, REVIEW)]
+        assert self.read([number], 0.9) == [self.line(REJECT, REJECT, REJECT)]
 
+    def test_on_a_crowded_page_only_what_is_sure_is_a_digit(self):
+        lines = [self.line(OK, OK, REVIEW), self.line(OK, REJECT)]
+        assert self.read(lines, is_crowded=True) == [
+            self.line(OK, OK, REJECT),
+            self.line(OK, REJECT),
+        ]
+        foliage = self.line(OK, OK, OK)
+        assert self.read([foliage], 0.2, is_crowded=True) == [self.line(REJECT, REJECT, REJECT)]
+        fence = self.line(OK, REVIEW, value="1")
+        assert self.read([fence], is_crowded=True) == [self.line(REJECT, REJECT, value="1")]
 
-@pytest.mark.parametrize(("number", "most"), [("27", 0.05), ("943", 0.05), ("7", 0.8)])
-def test_a_number_on_a_line_of_letters_may_be_one(number, most):
-    (found,) = letters(("xxxxx", number, "xxx"))
-    assert (found[5:-3] < most).all()
+    def test_bars_alone_are_no_sure_ones_unless_somebody_says_so(self):
+        bars, mark = self.line(OK, OK, value="1"), self.line(REJECT)[0]
+        doubted = self.line(REVIEW, REVIEW, value="1")
+        assert self.read([bars, bars, [*bars, *bars, mark]])[0] == doubted
+        assert self.read([bars], are_digits=True) == [bars]
+        another = self.line(OK)
+        assert self.read([bars, another]) == [bars, another]
 
+    def test_nor_are_rings_alone_sure_zeros(self):
+        def zero(width: int, status: Status) -> list[Digit]:
+            return [Digit("0", 0.99, status, Box(40, 0, width, 40))]
 
-def test_letters_look_like_some_digits_more_often_than_like_others():
-    """A lone 7 on a page of text, and a lone 1."""
-    text = [("xxxxxx", "xxx")] * 5
-    (seven,), (one,) = letters(*text, ("7",))[-1], letters(*text, ("1",))[-1]
-    assert seven < 0.3 < 0.7 < one
+        bar = self.line(OK, value="1")
+        for ring in (38, 42):
+            assert self.read([zero(ring, OK)]) == [zero(ring, REVIEW)]
+            assert self.read([zero(ring, OK), bar])[0] == zero(ring, REVIEW)
+            assert self.read([zero(ring, OK)], are_digits=True) == [zero(ring, OK)]
+            assert self.read([zero(ring, OK), self.line(OK)])[0] == zero(ring, OK)
+        assert self.read([zero(28, OK), bar]) == [zero(28, OK), bar]  # an oval is written
 
+    @pytest.mark.parametrize(
+        ("value", "height", "expected"),
+        [
+            *[("0", 9, REVIEW), ("1", 12, REVIEW), ("0", 11, OK), ("1", 14, OK), ("7", 9, OK)],
+            *[("0", 37, REVIEW), ("1", 37, REVIEW), ("0", 35, OK), ("7", 37, OK)],
+        ],
+    )
+    def test_a_0_or_1_of_another_size_than_others_may_be_a_sign(self, value, height, expected):
+        """As the rings of a %, or of a cup, or the ticks of a form; on whatever line it stands."""
+        small = Digit(value, 0.99, OK, Box(40, 0, height - 2, height))
+        line = self.line(OK, OK)
+        for lines in ([[*line, small]], [line, [small]]):
+            assert self.read(lines)[-1][-1] == replace(small, status=expected)
+        assert self.read([line, [small]], are_digits=True) == [line, [small]]
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *[("10x",), ("5x",), ("x1",), ("1x",), ("3x4",), ("1", "x", "1", "x", "2"), ("1x1x2",)],
-        *[("12", "x", "34"), ("27x94", "x", "43"), ("xxx", "5"), ("5", "xx"), ("xxxx", "10")],
-    ],
-)
-def test_beside_a_sign_or_a_word_no_digit_is_lost(line):
-    """As in 10%, 5€, +1, 1), 3/4, 1 + 1 = 2, 12 + 34, 27.94 € 43, EUR 5, 5 kg and Page 10."""
-    (found,) = letters(line)
-    is_digit = np.array([mark != "x" for mark in "".join(line)])
-    assert (found[is_digit] < 0.8).all()  # from there on it is rejected
+    @pytest.mark.parametrize(
+        ("value", "height", "status", "space", "expected"),
+        [
+            ("0", 30, REJECT, 2, REVIEW),
+            ("0", 20, REJECT, 2, OK),  # as high as it
+            ("0", 30, REVIEW, 2, OK),  # a digit
+            ("0", 30, REJECT, 12, OK),  # far away
+            ("6", 30, REJECT, 2, OK),
+        ],
+    )
+    def test_a_0_behind_a_capital_may_be_an_o(self, value, height, status, space, expected):
+        capital = Digit("0", 0.1, status, Box(0, 20 - height, 20, height))
+        small = Digit(value, 0.99, OK, Box(20 + space, 0, 14, 20))
+        others = [
+            replace(digit, box=Box(60 + x, 0, 10, 20)) for x, digit in enumerate(self.line(OK, OK))
+        ]
+        (found,) = self.read([[capital, small, *others]])
+        assert found[1] == replace(small, status=expected)
 
+    @pytest.mark.parametrize(
+        ("top", "bottom", "expected"),
+        [(-4, 24, REVIEW), (-4, 20, OK), (0, 24, OK), (1, 19, OK)],
+    )
+    def test_a_1_that_reaches_beyond_its_neighbours_may_be_a_slash(self, top, bottom, expected):
+        """As in 12/34, not as in 12134, nor as in 12|134 with a long foot or head."""
+        line = self.line(OK, OK, OK, OK, OK)
+        line[2] = replace(line[2], value="1", box=Box(26, top, 6, bottom - top))
+        (found,) = self.read([line])
+        assert [digit.status for digit in found] == [OK, OK, expected, OK, OK]
+        assert self.read([line], are_digits=True) == [line]
+        assert self.read([line[::-1]])[0] == found[::-1]
 
-@pytest.mark.parametrize("none", [0.05, 0.1, 0.2, 0.5])
-@pytest.mark.parametrize("count", [1, 2, 6])
-def test_a_line_of_doubtful_digits_does_not_prove_itself(none, count):
-    line = [
-        replace(mark, probabilities=np.eye(11, dtype=np.float32)[[4, 10]].T @ [1 - none, none])
-        for mark in line_of("4" * count)
-    ]
-    assert (among_letters([line], CLASSES)[0] < 0.8).all()
+    def test_a_long_1_at_the_end_or_far_from_others_is_no_slash(self):
+        long = Digit("1", 0.99, OK, Box(60, -4, 6, 28))
+        for line in ([*self.line(OK, OK), long], [*self.line(OK), long, self.line(*[OK] * 12)[11]]):
+            assert self.read([line]) == [line]
 
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ("121412026", {2, 4}),  # 12/4/2026
+            ("1210412024", {2, 5}),
+            ("311126", {1, 3}),
+            ("3011112", {2, 4}),  # 30/1/12, but not 30 1/1 12
+            ("4012026", set()),  # no second slash
+            ("451412026", set()),  # a 45th
+            ("131141261", set()),  # a 13th and a 14th, and then three digits
+            ("1411326", set()),
+        ],
+    )
+    def test_leaning_1s_that_make_a_date_may_be_slashes(self, values, expected):
+        line = [
+            Digit(value, 0.99, OK, Box(14 * place, 0, 10, 20)) for place, value in enumerate(values)
+        ]
+        (found,) = self.read([line])
+        assert {at for at, digit in enumerate(found) if digit.status is REVIEW} == expected
+        assert self.read([line], are_digits=True) == [line]
+        upright = [replace(digit, box=digit.box._replace(width=5)) for digit in line]
+        assert self.read([upright]) == [upright]
+        apart = [
+            replace(digit, box=digit.box._replace(x=digit.box.x + 40 * (place > 1)))
+            for place, digit in enumerate(line)
+        ]
+        assert self.read([apart]) == [apart]
 
-def test_a_small_mark_that_is_none_tells_nothing():
-    """A comma between numbers; the same as large as they are is a letter, or a sign."""
-    line = line_of("407", "x", "23")
-    comma = replace(line[3], box=line[3].box._replace(y=14, height=6))
-    small, large = among_letters([[*line[:3], comma, *line[4:]], line], CLASSES)
-    assert (small < large).all()
+    def test_a_date_stands_among_other_words(self):
+        words = [
+            Digit(value, 0.99, OK, Box(14 * place + 40 * (place > 3), 0, 10, 20))
+            for place, value in enumerate("4071311126")
+        ]
+        (found,) = self.read([words])
+        assert [at for at, digit in enumerate(found) if digit.status is REVIEW] == [5, 7]
 
-
-def test_what_was_doubted_speaks_neither_way():
-    """Nor for digits: the line reader makes them of what is none."""
-    line = line_of("xxx", "x44x")
-    doubted = [replace(mark, is_doubted=index in (4, 5)) for index, mark in enumerate(line)]
-    before, after = among_letters([line], CLASSES)[0], among_letters([doubted], CLASSES)[0]
-    assert (before[4:6] < 0.5).all()
-    assert (after[4:6] > 0.9).all()
-
-
-def test_what_may_be_digits_that_touch_speaks_less_for_letters():
-    line = line_of("x", "4x")
-    touching = among_letters([line], CLASSES, may_touch=True)[0]
-    assert (touching < among_letters([line], CLASSES)[0]).all()
-
-
-def test_the_page_tells_of_a_line_that_says_little():
-    of_text = letters(*[("xxxxxx", "xxx")] * 5, ("0",))[-1]
-    of_digits = letters(*[("407192", "234")] * 5, ("0",))[-1]
-    assert of_digits[0] < 0.05 < 0.3 < of_text[0]
-
-
-def test_a_line_is_weighed_as_by_trying_every_way():
-    """The forward and backward procedure against all 2^n ways to part a line."""
-    line = line_of("x1?0", "7x")
-    odds = [13.0, 0.6, 2.0, 0.6, 0.05, 13.0]
-    anew = [
-        1.0,
-        0.1,
-        0.1,
-        0.1,
-        0.6,
-        0.1,
-    ]  # 2 px of 20 are as little as counts, 20 px more than does
-    (found,) = among_letters([line], CLASSES)
-    expected, total = np.zeros(len(line)), 0.0
-    for states in product((0, 1), repeat=len(line)):
-        weight = 1.0
-        for state, before, of, is_open in zip(states, (0, *states), odds, anew, strict=False):
-            usual = 0.05 if state else 0.95
-            weight *= is_open * usual + (1 - is_open) * (state == before)
-            weight *= of if state else 1
-        expected += weight * np.array(states)
-        total += weight
-    np.testing.assert_allclose(found, expected / total, rtol=1e-9)
-
-
-def test_a_line_of_letters_is_told_by_the_others_too():
-    text, line = [("xxxx", "xx")] * 3, ("xx1", "0")
-    (by_itself,), among = letters(line), letters(*text, line)[-1]
-    assert (among > by_itself).all()
-
-
-def test_the_order_in_which_marks_come_is_kept():
-    line = line_of("x0x", "7")
-    there, back = among_letters([line], CLASSES)[0], among_letters([line[::-1]], CLASSES)[0]
-    np.testing.assert_allclose(there, back[::-1])
-
-
-def test_an_empty_page_and_an_empty_line():
-    assert among_letters([], CLASSES) == []
-    (found,) = among_letters([[]], CLASSES)
-    assert found.shape == (0,)
-
-
-def bowed(mark: Mark, bow: float) -> Mark:
-    """A bar of 20 rows whose ends lie so far to the right of its middle, in its heights."""
-    glyph = np.zeros((28, 28), np.float32)
-    for row in range(20):
-        middle = 14 + bow * 20 * (((row - 9.5) / 9.5) ** 2 - 0.5)
-        columns = np.arange(28)
-        glyph[4 + row] = np.clip(1.5 - np.abs(columns - middle), 0, 1)
-    return replace(mark, glyph=glyph)
-
-
-@pytest.mark.parametrize(
-    ("text", "bows", "expected"),
-    [
-        ("14071", {0: 0.15, 4: -0.15}, {0, 4}),
-        ("14071", {0: 0.05, 4: -0.05}, set()),  # nearly straight
-        ("14071", {0: -0.15, 4: 0.15}, set()),  # they bow towards it
-        ("14071", {0: 0.15}, set()),
-        ("24072", {0: 0.15, 4: -0.15}, set()),  # no 1s
-        ("11", {0: 0.15, 1: -0.15}, set()),  # nothing in between
-        ("4171121", {1: 0.2, 3: -0.2, 4: 0.2, 6: -0.2}, {1, 3, 4, 6}),
-    ],
-)
-def test_1s_that_enclose_others_may_be_parentheses(text, bows, expected):
-    line = [bowed(mark, bows.get(at, 0.0)) for at, mark in enumerate(line_of(text))]
-    assert {at for at, may in enumerate(in_parentheses(line, CLASSES)) if may} == expected
-    found = in_parentheses(line[::-1], CLASSES)
-    assert {at for at, may in enumerate(found[::-1]) if may} == expected
-
-
-def test_what_is_broken_is_no_parenthesis():
-    line = [bowed(mark, bow) for mark, bow in zip(line_of("171"), (0.2, 0.0, -0.2), strict=True)]
-    line[0].glyph[12] = 0
-    assert in_parentheses(line, CLASSES) == [False] * 3
-    assert in_parentheses([], CLASSES) == []
-
-
-def leaning(mark: Mark, lean: float) -> Mark:
-    """A bar of 20 rows that goes so far to the right, per row upwards."""
-    columns, rows = np.arange(28), np.arange(28)[:, None]
-    glyph = np.clip(1.5 - np.abs(columns - 14 + lean * (rows - 13.5)), 0, 1)
-    glyph[(rows[:, 0] < 4) | (rows[:, 0] >= 24)] = 0
-    return replace(mark, glyph=glyph.astype(np.float32))
-
-
-@pytest.mark.parametrize(
-    ("text", "leans", "expected"),
-    [
-        ("7110", {1: 0.6}, {1}),  # 7/10
-        ("7110", {1: 0.3}, set()),  # nobody's slash is so upright
-        ("7110", {0: 0.5, 1: 0.6, 2: 0.6, 3: 0.5}, set()),  # all of it is slanted
-        ("3147528", {1: 0.55, 4: 0.6}, {1}),  # no 5, whatever it leans
-        ("1314", {0: 0.7}, set()),  # a slash stands between
-        ("413", {1: -0.6}, set()),
-        ("311", {1: 0.7}, set()),  # one digit tells nothing of a hand
-        ("x1x44", {1: 0.7}, set()),
-    ],
-)
-def test_a_1_that_leans_more_than_the_digits_around_may_be_a_slash(text, leans, expected):
-    line = [leaning(mark, leans.get(at, 0.1)) for at, mark in enumerate(line_of(text))]
-    (found,) = as_slashes([line], CLASSES)
-    assert set(np.flatnonzero(found == 0.5)) == set(np.flatnonzero(found)) == expected
-    np.testing.assert_array_equal(as_slashes([line[::-1]], CLASSES)[0], found[::-1])
-
-
-@pytest.mark.parametrize(
-    ("lean", "above", "below", "expected"),
-    [
-        (0.35, 3, 3, 1.0),  # upright for a slash, but far beyond 68 and 19
-        (0.25, 3, 3, 0.0),  # no more than a 1 may lean
-        (0.35, 3, 2, 0.0),
-        (0.35, 2, 3, 0.0),
-        (0.7, 3, 3, 1.0),
-        (0.7, 3, 2, 0.5),
-    ],
-)
-def test_a_1_that_leans_and_reaches_beyond_both_neighbours_is_a_slash(lean, above, below, expected):
-    line = [leaning(mark, 0.1) for mark in line_of("68119")]
-    line[2] = leaning(taller(line[2], above, below), lean)
-    (found,) = as_slashes([line], CLASSES)
-    assert found.tolist() == [0, 0, expected, 0, 0]
-
-
-def test_the_1s_of_a_page_tell_what_a_slash_is():
-    def page(lean_of_ones: float | None) -> list[list[Mark]]:
-        line = [leaning(mark, 0.1) for mark in line_of("68127")]
-        line[2] = leaning(taller(line[2], 3, 3), 0.4)
-        if lean_of_ones is None:
-            return [line]
-        return [line, [leaning(mark, lean_of_ones) for mark in line_of("1")]]
-
-    # Where there is no other 1, it may be the way of a hand; and if they lean like it, it is.
-    found = [as_slashes(page(lean), CLASSES)[0][2] for lean in (None, 0.1, 0.3)]
-    assert found == [0, 1, 0]
-
-
-def taller(mark: Mark, above: int, below: int) -> Mark:
-    x, y, width, height = mark.box
-    return replace(mark, box=Box(x, y - above, width, height + above + below))
-
-
-@pytest.mark.parametrize(
-    ("text", "slanted", "above", "expected"),
-    [
-        ("121412026", (2, 4), 3, {2: 1, 4: 1}),  # 12/4/2026
-        ("311126", (1, 3), 3, {1: 1, 3: 1}),  # 3/1/26
-        ("311126", (1, 3), 2, {1: 0.5, 3: 0.5}),  # may be a number of a slanted hand
-        ("121412026", (2,), 3, {2: 0.5}),
-        ("401412026", (2, 4), 3, {2: 0.5, 4: 0.5}),  # no month has 40 days
-    ],
-)
-def test_two_1s_that_lean_and_make_a_date_are_slashes(text, slanted, above, expected):
-    line = [leaning(mark, 0.6 if at in slanted else 0.1) for at, mark in enumerate(line_of(text))]
-    line[slanted[0]] = taller(line[slanted[0]], above, 0)
-    (found,) = as_slashes([line], CLASSES)
-    assert {int(at): found[at] for at in np.flatnonzero(found)} == expected
-
-
-def test_no_slash_is_far_from_what_it_parts():
-    line = [leaning(mark, 0.1) for mark in line_of("47", "1", "28")]
-    line[2] = leaning(replace(line[2], box=Box(60, 0, 10, 8)), 0.7)
-    assert not as_slashes([line], CLASSES)[0].any()
-    assert [len(row) for row in as_slashes([[], []], CLASSES)] == [0, 0]
-
-
-def test_the_digits_of_other_lines_tell_how_a_hand_slants():
-    lines = [[leaning(mark, 0.7) for mark in line_of("313")], line_of("474")]
-    slanted = [leaning(mark, 0.6) for mark in lines[1]]
-    assert as_slashes(lines, CLASSES)[0].tolist() == [0, 0.5, 0]
-    assert not as_slashes([lines[0], slanted], CLASSES)[0].any()
+    def test_an_empty_page_stays_empty(self):
+        assert self.read([]) == []

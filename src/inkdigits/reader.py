@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
-from inkdigits.company import among_letters, as_signs
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, in_company, judge, probabilities
+from inkdigits.company import in_company
+from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, judge, probabilities
 from inkdigits.errors import BadArrayError, ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
@@ -22,7 +22,9 @@ from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.strokes import by_rules, find_strokes
 from inkdigits.lattice import choose
+from inkdigits.letters import among_letters
 from inkdigits.reading import Box, Digit, Line, Page
+from inkdigits.signs import as_signs
 from inkdigits.strings import log_softmax
 
 _BATCH = 256

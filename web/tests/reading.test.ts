@@ -1,14 +1,8 @@
 /** The parts of reading that golden files do not reach; values worked out by hand. */
 
 import { expect, test } from "vitest";
-import {
-  decide,
-  inCompany,
-  judge,
-  linesTemperature,
-  probabilities,
-  ruleOf,
-} from "../src/reading/decide.ts";
+import { inCompany } from "../src/reading/company.ts";
+import { decide, judge, linesTemperature, probabilities, ruleOf } from "../src/reading/decide.ts";
 import type { Manifest, Output, Rule } from "../src/reading/decide.ts";
 import {
   components,
@@ -21,14 +15,15 @@ import {
 } from "../src/reading/image.ts";
 import { oneLine, readingOrder } from "../src/reading/layout.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
-import { amongLetters, asSlashes, inParentheses } from "../src/reading/company.ts";
 import { noneSharesOf } from "../src/reading/lattice.ts";
+import { amongLetters } from "../src/reading/letters.ts";
 import { findMarks, groups, isCutOff, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
 import type { Box, Digit, Status } from "../src/reading/page.ts";
 import type { LineAtoms } from "../src/reading/atoms.ts";
 import { readInk } from "../src/reading/reader.ts";
+import { asSlashes, inParentheses } from "../src/reading/signs.ts";
 import { bestPath, runShares } from "../src/reading/split.ts";
 
 const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };

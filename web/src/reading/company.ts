@@ -1,254 +1,135 @@
-/** What the neighbours of a mark say of it: among letters, an o is no 0. As `company.py`. */
+/** What digits are worth beside each other. As Python's `company.py`. */
 
-import type { Mark } from "./clusters.ts";
-import { dateSlashes } from "./decide.ts";
-import { GLYPH_PX, median } from "./image.ts";
-import type { Box } from "./page.ts";
+import { median } from "./image.ts";
+import type { Box, Digit, Status } from "./page.ts";
+import { dateSlashes } from "./signs.ts";
 
-// How much more often a mark looks like that among letters than among digits.
-const NONE = 13; // no digit
-const ALIKE: Readonly<Record<string, number>> = { "0": 0.6, "1": 0.6, "5": 0.4 }; // o, l, s
-const OTHER = 0.05;
-const NONE_OR_TOUCHING = 5; // no digit, where it may yet be several
-const UNSURE = 2; // as well a digit as none
-const UNKNOWN = 1;
-const SURELY_NONE = 0.5; // of probability: from here on, it looks like no digit
-const SMALL = 0.5; // in heights: a comma or a dash tells nothing
-
-const LEAST = 0.1; // how probably it is open what follows: by the space between, in heights
-const MOST = 0.6;
-const PRIOR = 8; // so many marks more are as usual
-const USUAL = 0.05; // share of letters where nothing is known
-const ROUNDS = 4;
-
-const BOW = 0.09; // of a parenthesis, in its heights
-const INK = 0.3; // of a glyph: what is fainter is the edge of a stroke
-
-// How far digits lean to the right, per pixel upwards, on average: 0, 1, 2 and so on.
-const LEANS = [0.22, 0.23, 0.14, 0.03, 0.05, 0.13, 0.03, 0.11, 0.18, -0.02];
-const SLANTED = 0.4; // of a slash
-const MORE = 0.27; // ... than the digits of the page do
-const NUM_OTHERS = 2; // digits that tell how a hand slants
-const NEAR = 1; // in a slash's heights
-const TALL = 0.12; // in the heights of the digits beside it: so far a slash reaches beyond an end
-const STEEPEST = 0.3; // of one that does so at both ends
-const UNLIKE = 0.2; // ... than the page's own 1s lean
+const LETTER = 0.8; // what is so probably a letter is no digit
+const MAYBE = 0.05; // ... and what may be one is not ok, but for a line of digits
+const NUMBER = 3; // ... of so many or more, all of them sure
+// A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
+const BEYOND = 0.08; // in their heights
+const NEAR = 1;
+// Beyond so much of the height of most, a 0 or a 1 may be a sign; but small 0s are common.
+const USUAL: Readonly<Record<string, [number, number]>> = { "0": [0.5, 1.8], "1": [0.65, 1.8] };
+const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
+const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
+// ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
+const LEANING = 0.3;
 
 /**
- * How probably each mark of each line is a letter, by what all others look like as well. `mayTouch`:
- * what looks like no digit may be several that touch: nobody has read it again.
+ * Judge digits by what stands beside them, given how probably each is a letter. What may be a
+ * slash, an o or another sign, and bars and rings alone, are doubted unless they are digits; on a
+ * crowded page, whatever is not sure is none.
  */
-export function amongLetters(
-  lines: readonly (readonly Mark[])[],
-  classes: string,
-  { mayTouch = false } = {},
-): Float64Array[] {
-  const ofNone = mayTouch ? NONE_OR_TOUCHING : NONE;
-  const orders = lines.map((line) =>
-    [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]),
+export function inCompany<T extends Digit>(
+  lines: readonly (readonly T[])[],
+  letters: readonly Float64Array[],
+  { isCrowded = false, areDigits = false } = {},
+): T[][] {
+  const judged = lines.map((line, number) =>
+    among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
-  const rows = lines.map((line, number) => orders[number]!.map((index) => line[index]!));
-  const odds = rows.map((row) => oddsOf(row, classes, ofNone));
-  const anew = rows.map(anewOf);
-  let shares = rows.map(() => USUAL); // of letters, on the other lines: no line proves itself
-  let found: number[][] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, shares[row]!));
-    const letters = found.map(sumOf);
-    const [whole, all] = [sumOf(letters), sumOf(found.map((row) => row.length))];
-    shares = found.map(
-      (row, number) => (whole - letters[number]! + PRIOR * USUAL) / (all - row.length + PRIOR),
-    );
-  }
-  return found.map((row, number) => {
-    const inPlace = new Float64Array(row.length);
-    orders[number]!.forEach((index, place) => (inPlace[index] = row[place]!));
-    return inPlace;
+  const seen = areDigits
+    ? judged
+    : withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
+  const areAnything =
+    !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
+  const worse = (status: Status): Status => {
+    if (status === "ok" && areAnything) return isCrowded ? "reject" : "review";
+    return status === "review" && isCrowded ? "reject" : status;
+  };
+  return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
+}
+
+/** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */
+function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
+  const sure = lines.flat().filter(({ status }) => status === "ok");
+  const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
+  const isOdd = ({ value, box: [, , , height] }: Digit): boolean => {
+    const [low, high] = USUAL[value] ?? [0, Infinity];
+    return height < low * usual || height > high * usual;
+  };
+  return lines.map((line) =>
+    line.map((digit) =>
+      digit.status === "ok" && isOdd(digit) ? { ...digit, status: "review" } : digit,
+    ),
+  );
+}
+
+function isBarOrRing({ value, box: [, , width, height] }: Digit): boolean {
+  const isRound = Math.min(width, height) > ROUND * Math.max(width, height);
+  return value === "1" || (value === "0" && isRound);
+}
+
+function isNumber(line: readonly Digit[]): boolean {
+  return line.length >= NUMBER && line.every(({ status }) => status === "ok");
+}
+
+function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSure: boolean): T[] {
+  return line.map((digit, index) => {
+    const letter = letters[index]!;
+    if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
+    const isDoubted = letter > MAYBE && digit.status === "ok" && !isSure;
+    return isDoubted ? { ...digit, status: "review" } : digit;
   });
 }
 
-/** How much more probable each mark is of letters than of digits, by itself. */
-function oddsOf(line: readonly Mark[], classes: string, ofNone: number): number[] {
-  const typical = median(line.map(({ box }) => box[3]));
-  return line.map(({ box, probabilities, isDoubted }) => {
-    const none = probabilities.at(-1)!;
-    if (none > SURELY_NONE) return box[3] < SMALL * typical ? UNKNOWN : ofNone;
-    const ofDigits = probabilities.subarray(0, -1);
-    const alike = ALIKE[classes[ofDigits.indexOf(Math.max(...ofDigits))]!] ?? OTHER;
-    const odds = alike + ((UNSURE - alike) * none) / SURELY_NONE;
-    return isDoubted ? Math.max(odds, UNKNOWN) : odds;
-  });
-}
-
-/** How probably it is open what each mark is, whatever stands before it. */
-function anewOf(row: readonly Mark[]): number[] {
-  const height = median(row.map(({ box }) => box[3]));
-  let right = -Infinity;
-  return row.map(({ box: [x, , width] }) => {
-    const space = (x - right) / height;
-    right = Math.max(right, x + width);
-    return Math.min(Math.max(space, LEAST), MOST);
-  });
-}
-
-/** How probably each mark of a line is a letter, where such a share of them are. */
-function smoothed(odds: readonly number[], anew: readonly number[], share: number): number[] {
-  const before: [number, number][] = [];
-  let state: [number, number] = [1 - share, share]; // of the first, it is wholly open
-  odds.forEach((here, index) => {
-    const isOpen = anew[index]!;
-    state = normal([
-      (1 - isOpen) * state[0] + isOpen * (1 - share),
-      ((1 - isOpen) * state[1] + isOpen * share) * here,
-    ]);
-    before.push(state);
-  });
-  const letters = new Array<number>(odds.length);
-  let after: [number, number] = [1, 1];
-  for (let index = odds.length - 1; index >= 0; index--) {
-    const [digit, letter] = before[index]!;
-    [, letters[index]] = normal([digit * after[0], letter * after[1]]);
-    const seen = [after[0], after[1] * odds[index]!] as const;
-    const open = anew[index]! * ((1 - share) * seen[0] + share * seen[1]);
-    after = normal([(1 - anew[index]!) * seen[0] + open, (1 - anew[index]!) * seen[1] + open]);
-  }
-  return letters;
-}
-
-function normal([one, other]: readonly [number, number]): [number, number] {
-  return [one / (one + other), other / (one + other)];
-}
-
-const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-
-/** Which marks of a line may be a pair of parentheses: 1s that bow away from what they enclose. */
-export function inParentheses(line: readonly Mark[], classes: string): boolean[] {
-  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
-  const bows = line.map(({ probabilities, glyph }) => {
-    const ofDigits = probabilities.subarray(0, -1);
-    return classes[ofDigits.indexOf(Math.max(...ofDigits))] === "1" ? bowOf(glyph) : 0;
-  });
-  const mayBe = line.map(() => false);
-  let opened: number | undefined;
-  order.forEach((index, place) => {
-    if (bows[index]! > BOW) opened = place;
-    else if (bows[index]! < -BOW && opened !== undefined && place > opened + 1) {
-      mayBe[order[opened]!] = mayBe[index] = true;
-      opened = undefined;
-    }
-  });
-  return mayBe;
-}
-
-/**
- * Which marks of each line may be slashes, and which surely are: 1s between digits that lean.
- * One that leans far more than the digits of the page do may be a slash. It is one if it reaches
- * beyond both ends of the digits beside it as well, and then need not lean so much, where other 1s
- * of the page stand otherwise, or two make a date of their word. So are two that do, and lean far
- * more, if one of them reaches beyond an end. 0.5 for what may be one, 1 for what surely is.
- */
-export function asSlashes(lines: readonly (readonly Mark[])[], classes: string): number[][] {
-  const rows = lines.map((line) => fromLeft(line, classes));
-  const marks = rows.flat();
-  const others = marks
-    .filter(({ value }) => value !== "1")
-    .map(({ value, lean }) => lean - (LEANS[Number(value)] ?? 0));
-  const found = lines.map((line) => line.map(() => 0));
-  if (others.length < NUM_OTHERS) return found;
-  const mayBe = Math.max(SLANTED, median(others) + LEANS[1]! + MORE);
-  const ones = marks.filter((mark) => mark.value === "1" && !isLong(mark)).map(({ lean }) => lean);
-  const surely = ones.length ? median(ones) + UNLIKE : mayBe;
-  rows.forEach((row, line) => {
-    const of = found[line]!;
-    for (const mark of row) {
-      if (mark.lean > mayBe && mark.isBetween) of[mark.number] = 0.5;
-      if (mark.lean > surely && isLong(mark)) of[mark.number] = 1;
-    }
-    const places = dateSlashes(
-      row.map((mark) => ({ ...mark, leans: of[mark.number]! > 0 || isLong(mark) })),
-    );
-    for (let first = 0; first < places.length; first += 2) {
-      const pair = [row[places[first]!]!, row[places[first + 1]!]!];
-      if (!pair.some(({ beyond }) => Math.max(...beyond) > TALL)) continue;
-      for (const { number } of pair) of[number] = 1;
-    }
-  });
-  return found;
-}
-
-/** A mark that is some digit: which of its line, whether it is a 1 between two, and how far beyond. */
-interface Leaning {
-  readonly number: number;
-  readonly value: string;
-  readonly box: Box;
-  readonly lean: number;
-  readonly isBetween: boolean;
-  readonly beyond: readonly [number, number];
-}
-
-/** Whether a mark leans at all, and reaches beyond at both ends, as most slashes do. */
-function isLong({ lean, beyond }: Leaning): boolean {
-  return lean > STEEPEST && Math.min(...beyond) > TALL;
-}
-
-/** What of a line is not known for no digit, from left to right. */
-function fromLeft(line: readonly Mark[], classes: string): Leaning[] {
-  const kept = [...line.keys()]
-    .filter((index) => line[index]!.probabilities.at(-1)! <= 0.5)
+/** Which of a line were not rejected, from left to right. */
+function fromLeft(line: readonly Digit[]): number[] {
+  return [...line.keys()]
+    .filter((index) => line[index]!.status !== "reject")
     .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
-  return kept.map((number, place) => {
-    const { box, probabilities, glyph } = line[number]!;
-    const ofDigits = probabilities.subarray(0, -1);
-    const value = classes[ofDigits.indexOf(Math.max(...ofDigits))]!;
-    const beside = [kept[place - 1], kept[place + 1]].flatMap((at) =>
-      at === undefined ? [] : [line[at]!.box],
-    );
-    const [x, y, width, height] = box;
-    const spaces = beside.map(([left, , across]) => Math.max(x - left - across, left - x - width));
-    const isBetween = value === "1" && beside.length === 2 && Math.max(...spaces) < NEAR * height;
-    const beyond = isBetween
-      ? ([
-          Math.min(...beside.map(([, top, , high]) => (top - y) / high)),
-          Math.min(...beside.map(([, top, , high]) => (y + height - top - high) / high)),
-        ] as const)
-      : ([0, 0] as const);
-    return { number, value, box, lean: leanOf(glyph), isBetween, beyond };
+}
+
+function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const kept = fromLeft(line);
+  kept.slice(1, -1).forEach((index, place) => {
+    const digit = line[index]!;
+    const others = [line[kept[place]!]!, line[kept[place + 2]!]!];
+    if (digit.value !== "1" || digit.status !== "ok") return;
+    if (!others.every((other) => reachesBeyond(digit.box, other.box))) return;
+    beside[index] = { ...digit, status: "review" };
   });
+  return beside;
 }
 
-/** How far a glyph's strokes go to the right, per pixel upwards; 0 of a flat one. */
-function leanOf(glyph: Float32Array): number {
-  const { rows, middles } = middlesOf(glyph);
-  if (rows.length < 3) return 0;
-  const mean = sumOf(rows) / rows.length;
-  const along = sumOf(middles.map((middle, index) => (mean - rows[index]!) * middle));
-  return along / sumOf(rows.map((y) => (mean - y) ** 2));
+/** Doubt a 0 behind what is higher and no digit, as in No. 12. */
+function withoutOs<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const order = [...line.keys()].sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+  order.slice(1).forEach((index, place) => {
+    const [digit, other] = [line[index]!, line[order[place]!]!];
+    const [x, , , height] = digit.box;
+    const isNear = x - other.box[0] - other.box[2] < BESIDE * height;
+    const isHigher = other.box[3] > HIGHER * height;
+    if (digit.value !== "0" || digit.status !== "ok" || !isNear || !isHigher) return;
+    // A 1 that was rejected may be a slash.
+    if (other.status === "reject" && other.value !== "1")
+      beside[index] = { ...digit, status: "review" };
+  });
+  return beside;
 }
 
-/** How far a stroke's ends lie to the right of a parabola's middle, in heights; 0 if broken. */
-function bowOf(glyph: Float32Array): number {
-  const { rows, middles } = middlesOf(glyph);
-  const count = rows.length;
-  if (count < 3 || count !== rows.at(-1)! + 1 - rows[0]!) return 0;
-  const squares = middles.map((_, row) => ((2 * row) / (count - 1) - 1) ** 2);
-  const mean = sumOf(squares) / count;
-  const spread = sumOf(squares.map((square) => (square - mean) ** 2));
-  return sumOf(middles.map((middle, row) => (squares[row]! - mean) * middle)) / spread / count;
-}
-
-/** The rows of a glyph that have ink, and the middle of the ink in each. */
-function middlesOf(glyph: Float32Array): { rows: number[]; middles: number[] } {
-  const rows: number[] = [];
-  const middles: number[] = [];
-  for (let y = 0; y < GLYPH_PX; y++) {
-    let [sum, moment] = [0, 0];
-    for (let x = 0; x < GLYPH_PX; x++) {
-      const ink = glyph[y * GLYPH_PX + x]!;
-      if (ink > INK) [sum, moment] = [sum + ink, moment + ink * x];
-    }
-    if (!sum) continue;
-    rows.push(y);
-    middles.push(moment / sum);
+/** Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26. */
+function withoutDates<T extends Digit>(line: readonly T[]): T[] {
+  const beside = [...line];
+  const kept = fromLeft(line);
+  const found = dateSlashes(
+    kept.map((index) => {
+      const { value, box } = line[index]!;
+      return { value, box, leans: box[2] >= LEANING * box[3] };
+    }),
+  );
+  for (const place of found) {
+    const digit = line[kept[place]!]!;
+    if (digit.status === "ok") beside[kept[place]!] = { ...digit, status: "review" };
   }
-  return { rows, middles };
+  return beside;
+}
+
+function reachesBeyond([x, y, width, height]: Box, [left, top, across, high]: Box): boolean {
+  const isNear = Math.max(x - left - across, left - x - width) < NEAR * high;
+  return isNear && top - y > BEYOND * high && y + height - top - high > BEYOND * high;
 }

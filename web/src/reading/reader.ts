@@ -2,13 +2,15 @@
 
 import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
-import { amongLetters, asSlashes, inParentheses } from "./company.ts";
-import { inCompany, judge, type Output, probabilities, type Rule } from "./decide.ts";
+import { inCompany } from "./company.ts";
+import { judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, padded, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
+import { amongLetters } from "./letters.ts";
 import { isCutOff } from "./marks.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines } from "./segment.ts";
+import { asSigns } from "./signs.ts";
 
 const MOST_READ_TWICE = 600; // marks of a page
 const MARGIN_PX = 2; // so that what does not touch the rim of the page still does not
@@ -68,22 +70,21 @@ export async function readInk(
     ? await readAtoms(part, rule, run, isOneLine, lettersOf, speak)
     : await readSegments(findLines(part, isOneLine), rule, run);
   const isPage = !areDigits && !isOneLine;
-  const slashes = isPage ? asSlashes(marks, rule.classes) : [];
-  const rows = marks.map((row, number) => {
-    const enclosing = isPage ? inParentheses(row, rule.classes) : [];
-    return row.map((mark, index) => {
-      const isSign = Boolean(enclosing[index] || slashes[number]?.[index]);
+  const signs = isPage ? asSigns(marks, rule.classes) : [];
+  const rows = marks.map((row, number) =>
+    row.map((mark, index) => {
+      const isSign = Boolean(signs[number]?.[index]);
       const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || isSign;
       return seen({ ...mark, isDoubted }, rule);
-    });
-  });
+    }),
+  );
   const place = ([x, y, width, height]: Box): Box => {
     const [fromX, toX] = within(left + x - margin, width, ink.width);
     const [fromY, toY] = within(top + y - margin, height, ink.height);
     return scaled([fromX, fromY, toX - fromX, toY - fromY], scale);
   };
   const letters = lettersOf(marks).map((row, number) =>
-    row.map((letter, index) => (slashes[number]?.[index] === 1 ? 1 : letter)),
+    row.map((letter, index) => (signs[number]?.[index] === 1 ? 1 : letter)),
   );
   const lines = inCompany(rows, letters, {
     isCrowded: Boolean(note),

@@ -95,10 +95,16 @@ def resized(zoom: float) -> Change:
 
 
 def turned(degrees: float) -> Change:
+    """On a canvas that holds all of it."""
+
     def change(page: Pixels) -> Pixels:
         height, width = page.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
-        return _moved(np.vstack((matrix, (0, 0, 1))), page)
+        cos, sin = np.abs(matrix[0, :2])
+        size = round(cos * width + sin * height), round(sin * width + cos * height)
+        shift = (np.array(size) - (width, height)) / 2
+        matrix = matrix + np.column_stack((np.zeros((2, 2)), shift))
+        return _moved(np.vstack((matrix, (0, 0, 1))), page, size)
 
     return change
 
@@ -109,11 +115,11 @@ def tilted(page: Pixels) -> Pixels:
     by = min(height, width)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     moves = np.array([[0.06, 0.04], [-0.03, 0], [0, 0], [0, -0.05]], np.float32)
-    return _moved(cv2.getPerspectiveTransform(corners, corners + by * moves), page)
+    matrix = cv2.getPerspectiveTransform(corners, corners + by * moves)
+    return _moved(matrix, page, (width, height))
 
 
-def _moved(matrix: NDArray[Any], page: Pixels) -> Pixels:
-    size = page.shape[1::-1]
+def _moved(matrix: NDArray[Any], page: Pixels, size: tuple[int, int]) -> Pixels:
     mode = cv2.BORDER_REPLICATE
     return pixels(cv2.warpPerspective(page, matrix, size, flags=cv2.INTER_CUBIC, borderMode=mode))
 

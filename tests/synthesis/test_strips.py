@@ -57,3 +57,13 @@ def test_the_same_seed_writes_the_same():
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a.ink, b.ink)
         assert a.marks == b.marks
+
+
+def test_one_figure_in_some_hands_is_higher_than_another():
+    """People write small 0s and long 7s; in a strip they stand as high as they are."""
+    alone = [strip for strip in some(6, 600) if len(strip.marks) == 1]
+    digits = [strip for strip in alone if strip.marks[0].value != NO_DIGIT]
+    heights = np.array([strip.ink.shape[0] / strip.digit_px for strip in digits])
+    assert np.median(heights) == pytest.approx(1, abs=0.15)
+    low, high = np.quantile(heights, (0.1, 0.9))
+    assert 1.3 < high / low < 2  # of hands whose figures are all alike, 1.2

@@ -10,7 +10,7 @@ from marks import CLASSES, line_of
 from inkdigits.clusters import Mark
 from inkdigits.reader import Reader
 from inkdigits.reading import Box, Status
-from inkdigits.signs import as_slashes, in_parentheses
+from inkdigits.signs import as_signs, as_slashes, in_parentheses
 from inkdigits.synthesis.strokes import synthetic_digits
 
 
@@ -142,7 +142,7 @@ def test_a_1_that_leans_and_reaches_beyond_both_neighbours_is_a_slash(lean, abov
 
 
 def test_the_1s_of_a_page_tell_what_a_slash_is():
-    def page(lean_of_ones: float | None) -> list[list[Mark]]:
+    def marks_of(lean_of_ones: float | None) -> list[list[Mark]]:
         line = [leaning(mark, 0.1) for mark in line_of("68127")]
         line[2] = leaning(taller(line[2], 3, 3), 0.4)
         if lean_of_ones is None:
@@ -150,7 +150,7 @@ def test_the_1s_of_a_page_tell_what_a_slash_is():
         return [line, [leaning(mark, lean_of_ones) for mark in line_of("1")]]
 
     # Where there is no other 1, it may be the way of a hand; and if they lean like it, it is.
-    found = [as_slashes(page(lean), CLASSES)[0][2] for lean in (None, 0.1, 0.3)]
+    found = [as_slashes(marks_of(lean), CLASSES)[0][2] for lean in (None, 0.1, 0.3)]
     assert found == [0, 1, 0]
 
 
@@ -188,3 +188,12 @@ def test_the_digits_of_other_lines_tell_how_a_hand_slants():
     slanted = [leaning(mark, 0.6) for mark in lines[1]]
     assert as_slashes(lines, CLASSES)[0].tolist() == [0, 0.5, 0]
     assert not as_slashes([lines[0], slanted], CLASSES)[0].any()
+
+
+def test_what_may_be_a_sign_and_what_surely_is():
+    """Parentheses about digits, and between these a slash."""
+    line = [leaning(mark, 0.1) for mark in line_of("1681271", "1")]
+    line[0], line[6] = bowed(line[0], 0.15), bowed(line[6], -0.15)
+    line[3] = leaning(taller(line[3], 3, 3), 0.6)
+    (found,) = as_signs([line], CLASSES)
+    assert found.tolist() == [0.5, 0, 0, 1, 0, 0, 0.5, 0]

@@ -23,9 +23,9 @@ _ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
 _USUAL = {"0": (0.5, 1.8), "1": (0.65, 1.8)}
 # A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 _BEYOND, _NEAR = 0.08, 1.0  # in their heights
-_BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
 # ... and so may be two 1s that lean, where they make a date of a word.
 _LEANING = 0.3  # how wide it is, in its own heights
+_BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
 
 
 def in_company(

@@ -1,10 +1,14 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 from sklearn.svm import SVC
 
 from inkdigits.synthesis import synthetic_digits
+from inkdigits.synthesis.page import SyntheticPage, synthetic_page
 from inkdigits.synthesis.scribe import NO_DIGIT
-from inkdigits.training.crops import page_crops
+from inkdigits.training import crops as training_crops
+from inkdigits.training.crops import page_crops, taken_apart
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,21 @@ class TestPageCrops:
         cut, _ = page_crops(images[:, ::2, ::2], labels, 20, seed=2, size_px=14)
         assert cut.shape == (20, 14, 14)
         assert (cut.max(axis=(1, 2)) > 25).all()
+
+
+@pytest.mark.parametrize(("most", "share"), [(0.0, 0.0), (0.3, 0.5)])
+def test_half_of_the_pages_are_uneven_where_any_are(
+    most: float, share: float, digits: tuple[np.ndarray, np.ndarray], monkeypatch
+) -> None:
+    seen = []
+
+    def drawn(rng: np.random.Generator, *, uneven: float, **options: object) -> SyntheticPage:
+        seen.append(uneven)
+        return synthetic_page(rng, uneven=uneven, **options)
+
+    monkeypatch.setattr(training_crops, "synthetic_page", drawn)
+    pages = taken_apart(*digits, np.random.default_rng(1), uneven=most)
+    for _ in islice(pages, 30):
+        pass
+    assert np.mean(np.array(seen) > 0) == pytest.approx(share, abs=0.2)
+    assert max(seen) <= most

@@ -106,7 +106,7 @@ test("what is probably a letter is no digit, and what may be one is not sure", (
   expect(statuses(line.slice(0, 3), [0.2, 0.2, 0.9])).toEqual(["ok", "ok", "reject"]);
 });
 
-/** A line of words, as `company.py`'s tests write it: an x is surely none, and a ? is a 4 or none. */
+/** A line of words, as `tests/marks.py` does: an x is surely none, and a ? is a 4 or none. */
 function wordsOf(...words: string[]): Judged[] {
   let x = 0;
   return words.flatMap((word) => {

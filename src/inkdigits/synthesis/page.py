@@ -234,7 +234,7 @@ def _lines(
             foot = (
                 k * pitch_px + slope * (row[-1].x if row else x) + rng.normal(0.0, 0.04) * digit_px
             )
-            foot += scribe.drop * (ink.shape[0] - digit_px)
+            foot += scribe.drop_px(ink)
             y = round(foot) - ink.shape[0]
             if row:
                 touches = rng.random() < touching

@@ -53,10 +53,10 @@ class Scribe:
         self._images: Pixels | None = None
         self._pools: list[NDArray[np.intp]] = []
         self._heights = np.ones(10)  # of each figure, in heights of a typical digit
-        self.drop = 0.0  # what is higher than a typical digit reaches down by this share of it
+        self._drop = 0.0
         if uneven > 0:
             self._heights = np.exp(rng.normal(0.0, uneven, 10).clip(-_ODDEST, _ODDEST))
-            self.drop = float(rng.uniform(0.0, 0.6))
+            self._drop = float(rng.uniform(0.0, 0.6))
         if digits is None:
             return
         images, labels = digits
@@ -83,6 +83,10 @@ class Scribe:
             math.ceil(width * size_px) + 2,
         )
         return trimmed(ink)
+
+    def drop_px(self, ink: Ink) -> float:
+        """How far it reaches below the line: what is higher than a typical digit; low 0s float."""
+        return self._drop * (ink.shape[0] - self._digit_px)
 
     def scrawl(self, kind: str) -> Ink:
         """The ink of something that is no digit, of a kind of ``KINDS``, without a margin."""

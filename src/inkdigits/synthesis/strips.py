@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 _SMALLEST_PX, _LARGEST_PX = 11.0, 40.0  # of the digits, before the strip is brought to its height
 _COUNTS = (0.14, 0.38, 0.26, 0.13, 0.06, 0.03)  # shares of strips of one, two … marks
-_UNEVEN, _MOST_UNEVEN = 0.6, 0.35  # share of the hands whose heights vary; and how much
+_UNEVEN, _MOST_UNEVEN = 0.6, 0.35  # of the hands; deviation of the logarithm of heights
 _LINKED, _LINKED_LETTERS = 0.08, 0.6  # shares of neighbours between which the pen stays down
 _OTHERS = (
     "capitals", "small_letters", "other_letters", "symbols", "words", "invented", "scribbles",
@@ -69,7 +69,7 @@ def synthetic_strips(
         for _ in range(1 + int(rng.choice(len(_COUNTS), p=_COUNTS))):
             value = NO_DIGIT if rng.random() < share_other else int(rng.integers(10))
             ink = _other(rng, digit_px, others) if value == NO_DIGIT else scribe.write(value)
-            foot = rng.normal(0.0, 0.06) * digit_px + scribe.drop * (ink.shape[0] - digit_px)
+            foot = rng.normal(0.0, 0.06) * digit_px + scribe.drop_px(ink)
             y = round(foot) - ink.shape[0]
             if row:
                 gap = (

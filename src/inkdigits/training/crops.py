@@ -20,6 +20,7 @@ from inkdigits.synthesis.page import synthetic_page
 from inkdigits.synthesis.scribe import NO_DIGIT
 
 _SMALLEST_PX, _LARGEST_PX = 9.0, 72.0  # of the digits; larger ones are seen no better
+_UNEVEN = 0.5  # of the pages, where any are to be
 _NEAR_PX = 12.0  # smaller ones are written at this size, and seen from farther away
 # Shares of ink. How much of a digit a candidate has, and how much of the candidate is that digit's,
 # the smaller of both, is how well it matches.
@@ -99,8 +100,8 @@ def taken_apart(
         rng: source of randomness.
         find: tells strokes from everything else, as ``page_ink`` takes it.
         strange: share of the lines that begin with a word, as ``synthetic_page`` takes it.
-        uneven: most that one figure is higher than another, as ``synthetic_page`` takes it; of
-            half of the pages.
+        uneven: half of the pages are written with up to so much of it, as ``synthetic_page``
+            takes it.
 
     Yields:
         A page, and what is true of it.
@@ -113,7 +114,8 @@ def taken_apart(
             digit_px=max(digit_px, _NEAR_PX),
             touching=rng.choice([0.0, 0.3, 0.6]),
             strange=strange,
-            uneven=float(rng.uniform(0, uneven)) if uneven and rng.random() < 0.5 else 0.0,
+            # Of none, nothing is drawn: the crops of a seed stay what they were.
+            uneven=float(rng.uniform(0, uneven)) if uneven and rng.random() < _UNEVEN else 0.0,
         )
         picture, owners = page.picture, page.owners.astype(np.float32)
         if digit_px < _NEAR_PX:

@@ -30,7 +30,7 @@ _STRANGE = 0.8  # where so much of the ink is nobody's, there is no digit
 _CLEAN = 0.75  # where less than this is the digits', what they say may be argued about
 _STROKE = 0.45
 _WORDS = 0.25  # of the lines begin with one
-_UNEVEN = 0.3  # how much higher one figure is than another, at most
+_MOST_UNEVEN = 0.3  # deviation of the logarithm of the figures' heights
 _SINGLE, _NONE = 0.15, 0.3  # shares of the digits that stand alone, and of non-digits, to keep
 
 
@@ -56,7 +56,7 @@ def _found(
 ) -> Iterator[Strip]:
     rng = np.random.default_rng(seed)
     find = partial(find_strokes, Bundle.open().run_page)
-    for page in taken_apart(images, labels, rng, find=find, strange=_WORDS, uneven=_UNEVEN):
+    for page in taken_apart(images, labels, rng, find=find, strange=_WORDS, uneven=_MOST_UNEVEN):
         size = np.zeros(len(page.values))
         size += np.bincount(page.owners.ravel(), page.ink.ravel(), minlength=len(page.values))
         for line in page.lines:

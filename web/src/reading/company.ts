@@ -10,12 +10,12 @@ const NUMBER = 3; // ... of so many or more, all of them sure
 // A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
 const BEYOND = 0.08; // in their heights
 const NEAR = 1;
+// ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
+const LEANING = 0.3;
 // Beyond so much of the height of most, a 0 or a 1 may be a sign; but small 0s are common.
 const USUAL: Readonly<Record<string, [number, number]>> = { "0": [0.5, 1.8], "1": [0.65, 1.8] };
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
-// ... and so may be two 1s that lean, so wide in their heights, where they make a date of a word.
-const LEANING = 0.3;
 
 /**
  * Judge digits by what stands beside them, given how probably each is a letter. What may be a
@@ -42,30 +42,6 @@ export function inCompany<T extends Digit>(
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
 }
 
-/** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */
-function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
-  const sure = lines.flat().filter(({ status }) => status === "ok");
-  const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
-  const isOdd = ({ value, box: [, , , height] }: Digit): boolean => {
-    const [low, high] = USUAL[value] ?? [0, Infinity];
-    return height < low * usual || height > high * usual;
-  };
-  return lines.map((line) =>
-    line.map((digit) =>
-      digit.status === "ok" && isOdd(digit) ? { ...digit, status: "review" } : digit,
-    ),
-  );
-}
-
-function isBarOrRing({ value, box: [, , width, height] }: Digit): boolean {
-  const isRound = Math.min(width, height) > ROUND * Math.max(width, height);
-  return value === "1" || (value === "0" && isRound);
-}
-
-function isNumber(line: readonly Digit[]): boolean {
-  return line.length >= NUMBER && line.every(({ status }) => status === "ok");
-}
-
 function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSure: boolean): T[] {
   return line.map((digit, index) => {
     const letter = letters[index]!;
@@ -75,11 +51,8 @@ function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSur
   });
 }
 
-/** Which of a line were not rejected, from left to right. */
-function fromLeft(line: readonly Digit[]): number[] {
-  return [...line.keys()]
-    .filter((index) => line[index]!.status !== "reject")
-    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
+function isNumber(line: readonly Digit[]): boolean {
+  return line.length >= NUMBER && line.every(({ status }) => status === "ok");
 }
 
 function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
@@ -127,6 +100,33 @@ function withoutDates<T extends Digit>(line: readonly T[]): T[] {
     if (digit.status === "ok") beside[kept[place]!] = { ...digit, status: "review" };
   }
   return beside;
+}
+
+/** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */
+function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
+  const sure = lines.flat().filter(({ status }) => status === "ok");
+  const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
+  const isOdd = ({ value, box: [, , , height] }: Digit): boolean => {
+    const [low, high] = USUAL[value] ?? [0, Infinity];
+    return height < low * usual || height > high * usual;
+  };
+  return lines.map((line) =>
+    line.map((digit) =>
+      digit.status === "ok" && isOdd(digit) ? { ...digit, status: "review" } : digit,
+    ),
+  );
+}
+
+function isBarOrRing({ value, box: [, , width, height] }: Digit): boolean {
+  const isRound = Math.min(width, height) > ROUND * Math.max(width, height);
+  return value === "1" || (value === "0" && isRound);
+}
+
+/** Which of a line were not rejected, from left to right. */
+function fromLeft(line: readonly Digit[]): number[] {
+  return [...line.keys()]
+    .filter((index) => line[index]!.status !== "reject")
+    .sort((one, other) => line[one]!.box[0] - line[other]!.box[0]);
 }
 
 function reachesBeyond([x, y, width, height]: Box, [left, top, across, high]: Box): boolean {

@@ -1,6 +1,7 @@
 /** Where one digit ends and the next begins, by the network's own probabilities. As `lattice.py`. */
 
 import type { LineAtoms } from "./atoms.ts";
+import { sumOf } from "./image.ts";
 import { bestPath, type Run, runShares } from "./split.ts";
 
 // In nats: how much more probable another way must be to make up for it.
@@ -151,7 +152,7 @@ export function choose(
   const values = judged.map((row) => argmax(row.subarray(0, -1)));
   const areas = boxes.map((box) => box[2] * box[3]);
   const area = (first: number, last: number): number =>
-    areas.slice(first, Math.max(last + 1, first)).reduce((sum, value) => sum + value, 0);
+    sumOf(areas.slice(first, Math.max(last + 1, first)));
   const certainty = path.map((chosen) => {
     const [first, last] = runs[chosen]!;
     if (!cutStrokes[first - 1] && !cutStrokes[last]) return 1;
@@ -161,10 +162,7 @@ export function choose(
       const either = area(first, last) + area(start, end) - both;
       return both >= ALIKE * either ? shares[index]! : 0;
     });
-    return Math.min(
-      alike.reduce((sum, share) => sum + share, 0),
-      1,
-    );
+    return Math.min(sumOf(alike), 1);
   });
   return { runs: path, certainty, lattice };
 }

@@ -83,14 +83,14 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
 }
 
 /** A digit of a line, and whether it leans as a slash does. */
-interface Dated {
+interface MaybeSlash {
   readonly value: string;
   readonly box: Box;
   readonly leans: boolean;
 }
 
 /** Where the slashes of dates would stand in a line, which goes from left to right. */
-export function dateSlashes(line: readonly Dated[]): number[] {
+export function dateSlashes(line: readonly MaybeSlash[]): number[] {
   const words: number[][] = [];
   line.forEach(({ box: [x, , , height] }, place) => {
     const [left, , across, high] = place ? line[place - 1]!.box : [-Infinity, 0, 0, 0];
@@ -101,7 +101,7 @@ export function dateSlashes(line: readonly Dated[]): number[] {
 }
 
 /** Where the slashes of a date would stand; nowhere if the word is none. */
-function inDate(word: readonly Dated[]): number[] {
+function inDate(word: readonly MaybeSlash[]): number[] {
   const values = word.map(({ value }) => value).join("");
   for (const [first, second] of [
     [1, 3],

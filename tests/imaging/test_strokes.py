@@ -260,14 +260,19 @@ class TestFindStrokes:
         ink[40:90, 250:255] = 1  # a pale 1, of which it has a hint
         ink[40:90, 300:305] = 1  # a wall, of which it is hardly sure
         ink[60:90, 350:355] = 1  # a tick, which is lower than digits
+        ink[40:140, 400:405] = 1  # a long 1, of which it has a hint
+        ink[5:155, 440:445] = 1  # a line, which is longer than that
         said = _logits(truth, (160, 480))
         said[40:90, 250:255] = -2.2  # 0.1
         said[40:90, 300:305] = -3.5  # 0.03
         said[60:90, 350:355] = -1.7  # 0.15
+        said[40:60, 400:405] = said[5:25, 440:445] = -2.2
         found = found_by(ink, ink, lambda seen: said)
         assert (found[40:90, 200:205] >= 0.9).all()
         assert (found[40:90, 250:255] == 1).all()
-        assert not found[:, 290:].any()
+        assert (found[40:140, 400:405] == 1).all()
+        assert not found[:, 290:395].any()
+        assert not found[:, 410:].any()
 
     @pytest.mark.parametrize(("logit", "is_kept"), [(-0.8, False), (3.0, True)])
     def test_a_ruling_between_strokes_is_none_unless_it_is_surely_written(

@@ -30,8 +30,8 @@ _SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
-_POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure
-_LOWEST, _HIGHEST = 0.75, 1.4  # are as high, in heights of a typical one
+_POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure, or a long 1
+_LOWEST = 0.75  # is as high, in heights of a typical one
 _SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks as high are no page of digits: how many they are must be seen
@@ -39,7 +39,7 @@ _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
 _AROUND_PX = 7  # wide and high: the square about a pixel of a stroke that holds its soft edge
 _EMPTY = 0.05  # of its box is ink in a frame or a grid, and more of it in a digit
-_LARGE = 2.0  # a mark is larger than a digit, in heights of a typical one
+_LARGE = 2.2  # a mark is larger than a digit, in heights of a typical one
 
 Network = Callable[[Ink], NDArray[np.float32]]
 
@@ -150,13 +150,12 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
     is_stroke = found > 0
     near = _widened(is_stroke)
-    heights = stats[:, cv2.CC_STAT_HEIGHT] / typical_px
-    is_alike = (heights > _LOWEST) & (heights < _HIGHEST)
+    is_large = sides > _LARGE * typical_px
+    is_alike = (stats[:, cv2.CC_STAT_HEIGHT] > _LOWEST * typical_px) & ~is_large
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
     is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
     least_px = _LOWEST * typical_px if len(sure.label) else 0
     is_written |= np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD
-    is_large = sides > _LARGE * typical_px
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     is_kept &= ~is_rule

@@ -86,7 +86,7 @@ class Scribe:
 
     def drop_px(self, ink: Ink) -> float:
         """How far it reaches below the line: what is higher than a typical digit; low 0s float."""
-        return self._drop * (ink.shape[0] - self._digit_px)
+        return self._drop * (len(ink) - self._digit_px)
 
     def scrawl(self, kind: str) -> Ink:
         """The ink of something that is no digit, of a kind of ``KINDS``, without a margin."""

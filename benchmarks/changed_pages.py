@@ -1,4 +1,4 @@
-"""Real pages as other cameras, scanners and tools would have shown them, read by us and a peer.
+"""Real pages as other cameras, scanners and tools would have shown them.
 
     python benchmarks/changed_pages.py LABELS.json [--rapidocr-python PATH] [--record]
 

@@ -4,7 +4,8 @@
 
 Labelled pages are few, and a page that is read rightly once may be so by luck: each is read again,
 smaller, larger, turned, out of focus, in worse light, as a bad scan. What is written there stays
-the same. LABELS.json and the peer are those of pages.py. All that the peer reads counts as ok.
+the same. LABELS.json and the peer are those of pages.py; all that the peer reads counts as ok. A
+page may have 13 megapixels, so that three times the size can still be opened.
 """
 
 import argparse

@@ -30,8 +30,8 @@ _SOFT_PX, _SHARP_PX = 3.5, 2.5  # edges that are softer than the one are seen as
 _THIN_PX, _WIDEST_PX = 3.0, 6.0  # of strokes on a page that is seen larger: usual, and widest
 _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
-_POSSIBLE = 0.05  # ... but in a mark that is as high as those of which it is sure, or a long 1
-_LOWEST = 0.75  # is as high, in heights of a typical one
+_POSSIBLE = 0.05  # ... but in a mark no lower than those of which it is sure, such as a long 1
+_LOWEST = 0.75  # is no lower, in heights of a typical one
 _SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks as high are no page of digits: how many they are must be seen
@@ -112,7 +112,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     """Leave only what was written.
 
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
-    it is as high as others, a hint of one, and else left out whole. What is larger, such as a
+    it is no lower than others, a hint of one, and else left out whole. What is larger, such as a
     table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
     round digits, what shows through from the back, and on the paper the teeth of combs, are left
     out whatever the network says.

@@ -53,7 +53,7 @@ class Scribe:
         self._images: Pixels | None = None
         self._pools: list[NDArray[np.intp]] = []
         self._heights = np.ones(10)  # of each figure, in heights of a typical digit
-        self._drop = 0.0
+        self._drop = 0.0  # share of what one is higher than a typical digit
         if uneven > 0:
             self._heights = np.exp(rng.normal(0.0, uneven, 10).clip(-_ODDEST, _ODDEST))
             self._drop = float(rng.uniform(0.0, 0.6))

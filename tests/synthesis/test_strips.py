@@ -67,3 +67,24 @@ def test_one_figure_in_some_hands_is_higher_than_another():
     assert np.median(heights) == pytest.approx(1, abs=0.15)
     low, high = np.quantile(heights, (0.1, 0.9))
     assert 1.3 < high / low < 2  # of hands whose figures are all alike, 1.2
+
+
+def test_high_figures_reach_below_the_line():
+    """About half as far as above it; low ones float. So do old-style figures."""
+    higher, lower = [], []  # of two neighbours, the first against the second, in digit heights
+    for strip in some(7, 900):
+        if len(strip.marks) != 2 or NO_DIGIT in {mark.value for mark in strip.marks}:
+            continue
+        first, second = strip.marks
+        if first.right > second.left:  # whose ink is whose cannot be told
+            continue
+        rows = [
+            np.flatnonzero(strip.ink[:, int(mark.left) : int(mark.right)].max(axis=1) > 0.4)
+            for mark in strip.marks
+        ]
+        if all(len(each) for each in rows):
+            tops, feet = (np.array([each[end] for each in rows]) / strip.digit_px for end in (0, -1))
+            higher.append((feet - tops)[0] - (feet - tops)[1])
+            lower.append(feet[0] - feet[1])
+    assert len(higher) > 50
+    assert 0.15 < np.polyfit(higher, lower, 1)[0] < 0.5

@@ -175,9 +175,6 @@ class AugmentConfig(ConfigSection):
         low=0,
         high=0.7,
     )
-    squared: float = config_field(
-        0.0, "share of the images stretched towards a square, by up to twice", low=0, high=1
-    )
     elastic_px: float = config_field(
         1.2, "standard deviation of the elastic displacement, in pixels of the image", low=0, high=5
     )

@@ -275,7 +275,7 @@ FAMILIES: dict[str, Family] = {
     "JPEG": Family(_jpeg, (10, 4, 1), (_CROPS,)),
     "rotation": Family(_rotated, (12, 22, 32), ("augment.rotation_deg", _CROPS)),
     "slant": Family(_slanted, (0.25, 0.45, 0.65), ("augment.shear",)),
-    "stretch": Family(_stretched, (1.3, 1.6, 2.0), ("augment.aspect", "augment.squared")),
+    "stretch": Family(_stretched, (1.3, 1.6, 2.0), ("augment.aspect",)),
 }
 
 

@@ -14,7 +14,6 @@ from inkdigits.config import AugmentConfig
 from inkdigits.models.canonical import ink_extent
 
 _KNOTS = 6  # of the elastic displacement, along each axis
-_MOST_SQUARED = 2.0  # width against height, as a factor above or below 1
 _NUM_GAPS = 3  # in an image whose strokes are broken
 _FEWEST_PX, _MOST_PX = 8.0, 20.0  # along the longer side of what is shown in few pixels
 _BITMAP_LEVELS = 0.25, 0.5  # between which grey becomes ink in a bitmap; 1 is the darkest
@@ -89,8 +88,6 @@ class Warp(_TrainingOnly):
         shear: largest sideways slant, as a share of the height.
         scale: largest change of size, as a factor above or below 1.
         aspect: largest stretch of width against height, as a factor above or below 1.
-        squared: share of the images whose ink is also stretched half or all of the way to a square,
-            by a factor of at most 2, as tools do that fit each digit to a square.
         elastic_px: standard deviation of the displacement of a knot, in pixels.
         seed: of the random numbers.
 
@@ -105,7 +102,6 @@ class Warp(_TrainingOnly):
         shear: float = 0.0,
         scale: float = 0.0,
         aspect: float = 0.0,
-        squared: float = 0.0,
         elastic_px: float = 0.0,
         **options: Any,
     ) -> None:
@@ -114,7 +110,6 @@ class Warp(_TrainingOnly):
         self.shear = shear
         self.scale = scale
         self.aspect = aspect
-        self.squared = squared
         self.elastic_px = elastic_px
 
     def change(self, images: Any) -> Any:
@@ -127,8 +122,6 @@ class Warp(_TrainingOnly):
         slant = self.uniform((num, 1, 1), self.shear)
         size = ops.exp(self.uniform((num, 1, 1), math.log1p(self.scale)))
         stretch = ops.exp(self.uniform((num, 1, 1), math.log1p(self.aspect) / 2))
-        if self.squared:
-            stretch = stretch * self._squaring(images)
         cos, sin = ops.cos(angle), ops.sin(angle)
         from_y = (cos * y + sin * x) * stretch / size  # (n, H', W')
         from_x = (cos * x - sin * y) / stretch / size + slant * from_y
@@ -144,17 +137,8 @@ class Warp(_TrainingOnly):
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to build the layer again."""
-        names = ("rotation_deg", "shear", "scale", "aspect", "squared", "elastic_px")
+        names = ("rotation_deg", "shear", "scale", "aspect", "elastic_px")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-    def _squaring(self, images: Any) -> Any:
-        """How much wider each image gets, and as much lower: (n, H, W) → (n, 1, 1)."""
-        one = (ops.shape(images)[0], 1, 1)
-        (top, bottom), (left, right) = _ink_box(images)
-        full = (bottom - top) / ops.maximum(right - left, 1.0)
-        full = ops.clip(full, 1 / _MOST_SQUARED, _MOST_SQUARED)
-        wider = full ** (self.between(one, 0.5, 1.0) / 2)
-        return ops.where(self.between(one, 0.0, 1.0) < self.squared, wider, 1.0)
 
 
 @keras.saving.register_keras_serializable(package="inkdigits")
@@ -327,7 +311,6 @@ def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
         "shear": config.shear,
         "scale": config.scale,
         "aspect": config.aspect,
-        "squared": config.squared,
         "elastic_px": config.elastic_px,
     }
     layers: list[keras.layers.Layer] = []

@@ -74,6 +74,17 @@ def test_nor_are_rings_alone_sure_zeros():
     assert read([zero(28, OK), bar]) == [zero(28, OK), bar]  # an oval is written
 
 
+def test_where_nothing_is_sure_and_most_marks_are_none_nothing_is_a_digit():
+    """Bars and corners are in any photograph; it holds more that is nobody's digit."""
+    bars, strange = line_of(OK, REVIEW, value="1"), line_of(*[REJECT] * 4)
+    assert read([bars, strange]) == [line_of(REJECT, REJECT, value="1"), strange]
+    assert read([line_of(REVIEW, REVIEW), strange])[0] == line_of(REJECT, REJECT)
+    assert read([line_of(REVIEW, REVIEW, REVIEW), strange])[0] == line_of(REVIEW, REVIEW, REVIEW)
+    assert read([line_of(REVIEW), strange[:3]])[0] == line_of(REVIEW)  # a 4 and a few specks
+    assert read([line_of(OK), line_of(REVIEW), strange])[1] == line_of(REVIEW)
+    assert read([bars, strange], are_digits=True) == [bars, strange]
+
+
 @pytest.mark.parametrize(
     ("value", "height", "expected"),
     [

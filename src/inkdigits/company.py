@@ -26,6 +26,8 @@ _BEYOND, _NEAR = 0.08, 1.0  # in their heights
 # ... and so may be two 1s that lean, where they make a date of a word.
 _LEANING = 0.3  # how wide it is, in its own heights
 _BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
+# Where so many are no digits, and so many for each that may be one, it may be any photograph.
+_NONE, _PER_DIGIT = 4, 2
 
 
 def in_company(
@@ -47,7 +49,8 @@ def in_company(
       bricks, and rings in bullets, cells and wheels.
 
     On a crowded page, no line is a number for being sure, and nothing is for review: there, what is
-    not ok is no digit.
+    not ok is no digit. Nor is it where nothing is sure and most marks are no digits, as in the
+    photograph of a cat.
 
     Args:
         lines: the digits of a page, each judged by itself.
@@ -65,16 +68,28 @@ def in_company(
     if not are_digits:
         seen = [_without_os(_without_dates(_without_slashes(line))) for line in seen]
         seen = _without_signs(seen)
-    sure = [digit for line in seen for digit in line if digit.status is Status.OK]
     worse: dict[Status, Status] = {}
-    if not are_digits and all(_is_bar_or_ring(digit) for digit in sure):
+    if not are_digits and _is_nothing_sure(seen):
         worse = {Status.OK: Status.REVIEW}
+        is_crowded = is_crowded or _are_most_none(seen)
     if is_crowded:
         worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
     return [
         [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
         for line in seen
     ]
+
+
+def _is_nothing_sure(lines: list[list[Digit]]) -> bool:
+    return all(
+        digit.status is not Status.OK or _is_bar_or_ring(digit) for line in lines for digit in line
+    )
+
+
+def _are_most_none(lines: list[list[Digit]]) -> bool:
+    statuses = [digit.status for line in lines for digit in line]
+    num_none = statuses.count(Status.REJECT)
+    return num_none >= max(_NONE, _PER_DIGIT * (len(statuses) - num_none))
 
 
 def _among(line: Sequence[Digit], letters: NDArray[np.float64], is_number: bool) -> list[Digit]:

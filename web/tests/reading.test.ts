@@ -106,6 +106,17 @@ test("what is probably a letter is no digit, and what may be one is not sure", (
   expect(statuses(line.slice(0, 3), [0.2, 0.2, 0.9])).toEqual(["ok", "ok", "reject"]);
 });
 
+test("where nothing is sure and most marks are none, nothing is a digit", () => {
+  const strange = Array.from({ length: 4 }, () => digit("reject", "4"));
+  const letters = [0, 0, 0, 0, 0, 0];
+  const first = (...some: Digit[]): Status[] =>
+    statuses([...some, ...strange], letters).slice(0, some.length);
+  expect(first(digit("ok", "1"), digit("review", "1"))).toEqual(["reject", "reject"]);
+  expect(first(digit("review", "4"))).toEqual(["reject"]);
+  expect(first(digit("ok", "4"), digit("review", "4"))).toEqual(["ok", "review"]);
+  expect(statuses([digit("review", "4"), ...strange.slice(1)], letters)[0]).toBe("review");
+});
+
 /** A line of words, as `tests/marks.py` does: an x is surely none, and a ? is a 4 or none. */
 function wordsOf(...words: string[]): Judged[] {
   let x = 0;

@@ -16,11 +16,13 @@ const LEANING = 0.3;
 const USUAL: Readonly<Record<string, [number, number]>> = { "0": [0.5, 1.8], "1": [0.65, 1.8] };
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
+// Where so many are no digits, and so many for each that may be one, it may be any photograph.
+const [NONE, PER_DIGIT] = [4, 2];
 
 /**
  * Judge digits by what stands beside them, given how probably each is a letter. What may be a
  * slash, an o or another sign, and bars and rings alone, are doubted unless they are digits; on a
- * crowded page, whatever is not sure is none.
+ * crowded page, and where nothing is sure and most marks are none, whatever is not sure is no digit.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
@@ -35,11 +37,17 @@ export function inCompany<T extends Digit>(
     : withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
   const areAnything =
     !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
+  const areNone = isCrowded || (areAnything && areMostNone(seen.flat()));
   const worse = (status: Status): Status => {
-    if (status === "ok" && areAnything) return isCrowded ? "reject" : "review";
-    return status === "review" && isCrowded ? "reject" : status;
+    if (status === "ok" && areAnything) return areNone ? "reject" : "review";
+    return status === "review" && areNone ? "reject" : status;
   };
   return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
+}
+
+function areMostNone(digits: readonly Digit[]): boolean {
+  const numNone = digits.filter(({ status }) => status === "reject").length;
+  return numNone >= Math.max(NONE, PER_DIGIT * (digits.length - numNone));
 }
 
 function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSure: boolean): T[] {

@@ -83,7 +83,7 @@ def test_high_figures_reach_below_the_line():
             for mark in strip.marks
         ]
         if all(len(each) for each in rows):
-            tops, feet = (np.array([each[end] for each in rows]) / strip.digit_px for end in (0, -1))
+            tops, feet = np.array([(each[0], each[-1]) for each in rows]).T / strip.digit_px
             higher.append((feet - tops)[0] - (feet - tops)[1])
             lower.append(feet[0] - feet[1])
     assert len(higher) > 50

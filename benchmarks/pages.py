@@ -68,6 +68,11 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="write benchmarks/records/…")
     arguments = parser.parse_args()
     labelled = load_labels(arguments.labels)
+    if not any(page.lines for page in labelled):
+        raise SystemExit(
+            f"{arguments.labels} has no page with digits, and so no digit error rate. For pictures "
+            f"without any: inkdigits evaluate --pages {arguments.labels}"
+        )
     reader = Reader(arguments.bundle)
     with tempfile.TemporaryDirectory() as folder:
         pictures = [Path(folder) / f"{number}.png" for number in range(len(labelled))]

@@ -4,18 +4,9 @@ import { expect, test } from "vitest";
 import { inCompany } from "../src/reading/company.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
 import { amongLetters } from "../src/reading/letters.ts";
-import type { Box, Digit, Status } from "../src/reading/page.ts";
+import type { Digit, Status } from "../src/reading/page.ts";
 import { asSlashes, inParentheses } from "../src/reading/signs.ts";
-
-const box: Box = [0, 0, 10, 20];
-
-const digit = (status: Status, value = "1"): Digit => ({
-  value,
-  status,
-  confidence: 1,
-  box,
-  alternatives: [],
-});
+import { digit } from "./digits.ts";
 
 const statuses = (line: Digit[], letters: number[], options = {}): Status[] =>
   inCompany([line], [Float64Array.from(letters)], options)[0]!.map(({ status }) => status);

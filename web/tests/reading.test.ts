@@ -17,10 +17,11 @@ import { noneSharesOf } from "../src/reading/lattice.ts";
 import { findMarks, groups, isCutOff, typicalHeight } from "../src/reading/marks.ts";
 import type { Mark } from "../src/reading/marks.ts";
 import { makePage } from "../src/reading/page.ts";
-import type { Box, Digit, Status } from "../src/reading/page.ts";
+import type { Box } from "../src/reading/page.ts";
 import type { LineAtoms } from "../src/reading/atoms.ts";
 import { readInk } from "../src/reading/reader.ts";
 import { bestPath, runShares } from "../src/reading/split.ts";
+import { digit } from "./digits.ts";
 
 const rule: Rule = { temperature: 1, threshold: 0.9, classes: "0123456789", rejects: true };
 const box: Box = [0, 0, 10, 20];
@@ -108,14 +109,6 @@ test("how common no digit is follows from the uncut pieces of line and page", ()
   [1, 0].forEach((none, index) => {
     expect(shares[index]!).toBeCloseTo((none + 8 / 12) / 10, 10);
   });
-});
-
-const digit = (status: Status, value = "1"): Digit => ({
-  value,
-  status,
-  confidence: 1,
-  box,
-  alternatives: [],
 });
 
 test("a page leaves out what was rejected, and is as bad as its worst digit", () => {

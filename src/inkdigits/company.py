@@ -68,11 +68,9 @@ def in_company(
     if not are_digits:
         seen = [_without_os(_without_dates(_without_slashes(line))) for line in seen]
         seen = _without_signs(seen)
-    worse: dict[Status, Status] = {}
-    if not are_digits and _is_nothing_sure(seen):
-        worse = {Status.OK: Status.REVIEW}
-        is_crowded = is_crowded or _are_most_none(seen)
-    if is_crowded:
+    may_be_anything = not are_digits and _is_nothing_sure(seen)
+    worse = {Status.OK: Status.REVIEW} if may_be_anything else {}
+    if is_crowded or (may_be_anything and _are_most_none(seen)):
         worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
     return [
         [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]

@@ -127,6 +127,24 @@ def test_the_order_in_which_marks_come_is_kept():
     np.testing.assert_allclose(there, back[::-1])
 
 
+@pytest.mark.parametrize("line", [("3",), ("xx", "3", "x1x"), ("xx3x", "x")])
+def test_print_tells_nothing_of_a_digit_far_larger(line):
+    """As the points that a teacher gives, alone or in a line with print."""
+    (text, of_text), score = [line_of("xxxx", "xx"), line_of("xx0x", "x")], line_of(*line)
+    index = [mark.probabilities[3] for mark in score].index(1)
+    large = [*score]
+    large[index] = replace(score[index], box=score[index].box._replace(y=-30, height=70))
+    as_print, larger = (among_letters([text, row, of_text], CLASSES) for row in (score, large))
+    assert larger[1][index] < 0.05 < as_print[1][index]
+    np.testing.assert_allclose(larger[2], as_print[2], atol=0.2)  # print is told by print
+
+
+def test_what_is_larger_and_no_digit_tells_of_the_smaller():
+    """As in a photograph, where marks of any size are no digits."""
+    marks = [[replace(m, box=m.box._replace(height=60)) for m in line_of("xx", "x")]] * 5
+    assert among_letters([*marks, line_of("0")], CLASSES)[-1] > 0.3
+
+
 def test_an_empty_page_and_an_empty_line():
     assert among_letters([], CLASSES) == []
     (found,) = among_letters([[]], CLASSES)

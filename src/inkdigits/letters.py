@@ -28,7 +28,9 @@ _SURELY_NONE = 0.5  # of probability: from here on, it looks like no digit
 _SMALL = 0.5  # in heights: what is lower and no digit may be a comma or a dash; it tells nothing
 
 _LEAST, _MOST = 0.1, 0.6  # how probably it is open what follows: by the space between, in heights
+_FAR, _OTHER_HAND = 3.0, 0.9  # ... and so, where one is so many times as high
 _PRIOR = 8.0  # so many marks more are as usual
+_ANOTHER_SIZE = 1.8  # what is so many times lower tells nothing of a mark
 _USUAL = 0.05  # share of letters on a page of which nothing is known
 _ROUNDS = 4
 
@@ -50,13 +52,11 @@ def among_letters(
     rows = [[line[mark] for mark in of] for line, of in zip(lines, order, strict=True)]
     odds = [_odds(row, classes, _NONE_OR_TOUCHING if may_touch else _NONE) for row in rows]
     anew = [_anew(row) for row in rows]
-    num = np.array([len(row) for row in rows])
-    share = np.full(len(rows), _USUAL)  # of letters, on the other lines: no line proves itself
+    heights = [np.array([mark.box.height for mark in row], np.float64) for row in rows]
+    share = [np.full(len(row), _USUAL) for row in rows]
     for _ in range(_ROUNDS):
-        found = [_smoothed(*of) for of in zip(odds, anew, share.tolist(), strict=True)]
-        letters = np.array([row.sum() for row in found])
-        of_others, others = letters.sum() - letters, num.sum() - num
-        share = (of_others + _PRIOR * _USUAL) / (others + _PRIOR)
+        found = [_smoothed(*of) for of in zip(odds, anew, share, strict=True)]
+        share = _shares(found, heights)
     return [row[np.argsort(of)] for row, of in zip(found, order, strict=True)]
 
 
@@ -78,23 +78,47 @@ def _odds(line: Sequence[Mark], classes: str, of_none: float) -> NDArray[np.floa
 
 def _anew(row: Sequence[Mark]) -> NDArray[np.float64]:
     """(n,) how probably it is open what each mark is, whatever stands before it."""
-    height = statistics.median([mark.box.height for mark in row] or [1])
-    right, spaces = -np.inf, []
+    typical = statistics.median([mark.box.height for mark in row] or [1])
+    right, before, anew = -np.inf, typical, []
     for mark in row:
-        spaces.append((mark.box.x - right) / height)
-        right = max(right, mark.box.right)
-    return np.clip(spaces, _LEAST, _MOST)
+        low, high = sorted((before, mark.box.height))
+        space = (mark.box.x - right) / typical
+        anew.append(_OTHER_HAND if high > _FAR * low else min(max(space, _LEAST), _MOST))
+        right, before = max(right, mark.box.right), mark.box.height
+    return np.array(anew)
+
+
+def _shares(
+    found: list[NDArray[np.float64]], heights: list[NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """(n,) of each line: how many are letters, on the other lines, of what is not far lower.
+
+    No line proves itself, and print tells nothing of a large digit beside it.
+    """
+    of_page = _counts(np.concatenate([*heights, []]), np.concatenate([*found, []]))
+    of_lines = [_counts(*of) for of in zip(heights, found, strict=True)]
+    letters, num = (of_page - np.concatenate([*of_lines, np.zeros((0, 2))])).T
+    share = (letters + _PRIOR * _USUAL) / (num + _PRIOR)
+    return np.split(share, np.cumsum([len(row) for row in found], dtype=np.int64))[:-1]
+
+
+def _counts(heights: NDArray[np.float64], letters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 2) of what is not far lower than each mark: how many are letters, of how many."""
+    order = np.argsort(heights, kind="stable")
+    first = np.searchsorted(heights[order], heights / _ANOTHER_SIZE)
+    from_here = np.append(np.cumsum(letters[order][::-1])[::-1], 0.0)
+    return np.column_stack([from_here[first], len(heights) - first])
 
 
 def _smoothed(
-    odds: NDArray[np.float64], anew: NDArray[np.float64], share: float
+    odds: NDArray[np.float64], anew: NDArray[np.float64], share: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(n,) how probably each mark of a line is a letter, where such a share of them are."""
-    usual = np.array([1 - share, share])
+    """(n,) how probably each mark of a line is a letter, where such a share of its like are."""
+    usual = np.column_stack([1 - share, share])
     seen = np.column_stack([np.ones(len(odds)), odds])
-    before, state = np.zeros((len(odds), 2)), usual  # of the first, it is wholly open
+    before, state = np.zeros((len(odds), 2)), np.zeros(2)  # so of the first, it is wholly open
     for index, (here, is_open) in enumerate(zip(seen, anew, strict=True)):
-        state = ((1 - is_open) * state + is_open * usual) * here
+        state = ((1 - is_open) * state + is_open * usual[index]) * here
         state /= state.sum()
         before[index] = state
     after, letters = np.ones(2), np.zeros(len(odds))
@@ -102,6 +126,6 @@ def _smoothed(
         both = before[index] * after
         letters[index] = both[1] / both.sum()
         after = after * seen[index]
-        after = (1 - anew[index]) * after + anew[index] * (usual @ after)
+        after = (1 - anew[index]) * after + anew[index] * (usual[index] @ after)
         after /= after.sum()
     return letters

@@ -74,6 +74,15 @@ test("a line is weighed as Python weighs it", () => {
   python.forEach((letter, index) => expect(found![index]).toBeCloseTo(letter, 6));
 });
 
+test("print tells nothing of a digit far larger, as Python has it", () => {
+  const python = [0.991905, 0.991537, 0.009734, 0.933263];
+  const line = wordsOf("xx3x").map((mark, index): Judged => {
+    return index === 2 ? { ...mark, box: [mark.box[0], -30, 10, 70] } : mark;
+  });
+  const [, found] = amongLetters([wordsOf("xxxx", "xx"), line, wordsOf("xx0x")], CLASSES);
+  python.forEach((letter, index) => expect(found![index]).toBeCloseTo(letter, 6));
+});
+
 test("what is sure stays so, and what is not is none in a crowd", () => {
   expect(statuses([digit("ok", "4"), digit("reject", "4")], [0, 0])).toEqual(["ok", "reject"]);
   expect(statuses([digit("review", "4")], [0], { isCrowded: true })).toEqual(["reject"]);

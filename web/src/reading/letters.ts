@@ -1,7 +1,7 @@
 /** How probably each mark is a letter: among letters, an o is no 0. As Python's `letters.py`. */
 
 import type { Mark } from "./clusters.ts";
-import { median, sumOf } from "./image.ts";
+import { median } from "./image.ts";
 
 // How much more often a mark looks like that among letters than among digits.
 const NONE = 13; // no digit
@@ -15,7 +15,10 @@ const SMALL = 0.5; // in heights: a comma or a dash tells nothing
 
 const LEAST = 0.1; // how probably it is open what follows: by the space between, in heights
 const MOST = 0.6;
+const FAR = 3; // ... and so, where one is so many times as high
+const OTHER_HAND = 0.9;
 const PRIOR = 8; // so many marks more are as usual
+const ANOTHER_SIZE = 1.8; // what is so many times lower tells nothing of a mark
 const USUAL = 0.05; // share of letters where nothing is known
 const ROUNDS = 4;
 
@@ -35,15 +38,12 @@ export function amongLetters(
   const rows = lines.map((line, number) => orders[number]!.map((index) => line[index]!));
   const odds = rows.map((row) => oddsOf(row, classes, ofNone));
   const anew = rows.map(anewOf);
-  let shares = rows.map(() => USUAL); // of letters, on the other lines: no line proves itself
+  const heights = rows.map((row) => row.map(({ box }) => box[3]));
+  let shares = rows.map((row) => row.map(() => USUAL));
   let found: number[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
     found = rows.map((_, row) => smoothed(odds[row]!, anew[row]!, shares[row]!));
-    const letters = found.map(sumOf);
-    const [whole, all] = [sumOf(letters), sumOf(found.map((row) => row.length))];
-    shares = found.map(
-      (row, number) => (whole - letters[number]! + PRIOR * USUAL) / (all - row.length + PRIOR),
-    );
+    shares = sharesOf(found, heights);
   }
   return found.map((row, number) => {
     const inPlace = new Float64Array(row.length);
@@ -67,21 +67,60 @@ function oddsOf(line: readonly Mark[], classes: string, ofNone: number): number[
 
 /** How probably it is open what each mark is, whatever stands before it. */
 function anewOf(row: readonly Mark[]): number[] {
-  const height = median(row.map(({ box }) => box[3]));
-  let right = -Infinity;
-  return row.map(({ box: [x, , width] }) => {
-    const space = (x - right) / height;
-    right = Math.max(right, x + width);
-    return Math.min(Math.max(space, LEAST), MOST);
+  const typical = median(row.map(({ box }) => box[3]));
+  let [right, before] = [-Infinity, typical];
+  return row.map(({ box: [x, , width, height] }) => {
+    const space = (x - right) / typical;
+    const isFar = Math.max(before, height) > FAR * Math.min(before, height);
+    [right, before] = [Math.max(right, x + width), height];
+    return isFar ? OTHER_HAND : Math.min(Math.max(space, LEAST), MOST);
   });
 }
 
-/** How probably each mark of a line is a letter, where such a share of them are. */
-function smoothed(odds: readonly number[], anew: readonly number[], share: number): number[] {
+/**
+ * Of each mark of each line: how many are letters, on the other lines, of what is not far lower. No
+ * line proves itself, and print tells nothing of a large digit beside it.
+ */
+function sharesOf(
+  found: readonly (readonly number[])[],
+  heights: readonly (readonly number[])[],
+): number[][] {
+  const ofPage = countsOf(heights.flat(), found.flat());
+  let place = 0;
+  return found.map((row, number) =>
+    countsOf(heights[number]!, row).map(([letters, count]) => {
+      const [lettersOfPage, countOfPage] = ofPage[place++]!;
+      return (lettersOfPage - letters + PRIOR * USUAL) / (countOfPage - count + PRIOR);
+    }),
+  );
+}
+
+/** Of what is not far lower than each mark: how many are letters, of how many. */
+function countsOf(heights: readonly number[], letters: readonly number[]): [number, number][] {
+  const order = [...heights.keys()].sort((one, other) => heights[one]! - heights[other]!);
+  const lettersFrom = new Array<number>(heights.length + 1).fill(0);
+  for (let place = heights.length - 1; place >= 0; place--) {
+    lettersFrom[place] = lettersFrom[place + 1]! + letters[order[place]!]!;
+  }
+  const counts = new Array<[number, number]>(heights.length);
+  let first = 0;
+  for (const mark of order) {
+    while (heights[order[first]!]! < heights[mark]! / ANOTHER_SIZE) first++;
+    counts[mark] = [lettersFrom[first]!, heights.length - first];
+  }
+  return counts;
+}
+
+/** How probably each mark of a line is a letter, where such a share of its like are. */
+function smoothed(
+  odds: readonly number[],
+  anew: readonly number[],
+  shares: readonly number[],
+): number[] {
   const before: [number, number][] = [];
-  let state: [number, number] = [1 - share, share]; // of the first, it is wholly open
+  let state: [number, number] = [0, 0]; // so of the first, it is wholly open
   odds.forEach((here, index) => {
-    const isOpen = anew[index]!;
+    const [isOpen, share] = [anew[index]!, shares[index]!];
     state = normal([
       (1 - isOpen) * state[0] + isOpen * (1 - share),
       ((1 - isOpen) * state[1] + isOpen * share) * here,
@@ -94,6 +133,7 @@ function smoothed(odds: readonly number[], anew: readonly number[], share: numbe
     const [digit, letter] = before[index]!;
     [, letters[index]] = normal([digit * after[0], letter * after[1]]);
     const seen = [after[0], after[1] * odds[index]!] as const;
+    const share = shares[index]!;
     const open = anew[index]! * ((1 - share) * seen[0] + share * seen[1]);
     after = normal([(1 - anew[index]!) * seen[0] + open, (1 - anew[index]!) * seen[1] + open]);
   }

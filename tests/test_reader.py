@@ -169,6 +169,8 @@ class TestManyDigits:
         is_light = digits[0][:50] > 127
         expected = reader.read_digits(np.where(is_light, 255, 0).astype(np.uint8))
         assert_same(reader.read_digits(is_light), expected)
+        assert_same(reader.read_digits(is_light.astype(np.uint8)), expected)  # 0 and 1
+        assert_same(reader.read_digits(is_light.astype(np.int64)), expected)
 
     def test_sizes_in_one_list_may_differ(self, reader):
         rng = np.random.default_rng(2)

@@ -15,6 +15,8 @@ from inkdigits.reading import Box, Digit, Status
 DEFAULT_MAX_ERROR = 0.002
 # Ink that no pair of classes explains to this probability is no digit that we know.
 _MIN_PAIR = 0.5
+_MOST_AGAINST = np.float32(0.99)  # of what a digit is surer than another, by which it stays so
+_LEAST = 1e-9  # of probability, where there is none
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,43 @@ def probabilities(
         return softmax(with_none(logits, novelty), rule.temperature)
     of_digits = softmax(logits, rule.temperature)
     return np.column_stack((of_digits, np.zeros(len(of_digits), np.float32)))
+
+
+def from_probabilities(
+    judged: NDArray[np.float32], rule: Rule
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The logits (n, classes) and novelty (n,) of (n, classes + 1) ``probabilities``."""
+    scaled = np.log(np.maximum(judged, _LEAST)) * np.float32(rule.temperature)
+    logits = scaled[:, :-1]
+    return logits, scaled[:, -1] - with_none(logits, np.zeros(len(logits), np.float32))[:, -1]
+
+
+def at_any_width(judged: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Judge digits whose width is not known, by how each looks at several.
+
+    The surest digit at any width is it, as sure as the mean of the two widths that say so most; and
+    half of what speaks for another digit, at any width, speaks against it.
+
+    Args:
+        judged: (k, n, classes + 1) float32 probabilities at k widths; the last is "no digit".
+
+    Returns:
+        (n, classes + 1) float32 probabilities, and (n,) at which of the widths each is surest.
+    """
+    each = np.arange(judged.shape[1])
+    of_digits = judged[..., :-1]
+    surest = of_digits.max(axis=2).argmax(axis=0)  # (n,)
+    value = of_digits[surest, each].argmax(axis=1)
+    two = np.argsort(-of_digits[:, each, value], axis=0, kind="stable")[:2]  # (2, n)
+    together = judged[two, each].mean(axis=0)
+    others = of_digits.max(axis=0)
+    others[each, value] = 0
+    other = others.argmax(axis=1)
+    more = together[each, value] - together[each, other]
+    against = np.minimum(others[each, other], _MOST_AGAINST * more.clip(0)) / 2
+    together[each, value] -= against
+    together[each, other] += against
+    return together, surest
 
 
 def rejected(judged: NDArray[np.float32], rule: Rule) -> NDArray[np.bool_]:

@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
 from inkdigits.company import in_company
-from inkdigits.decide import DEFAULT_MAX_ERROR, Rule, decide, judge, probabilities
-from inkdigits.errors import BadArrayError, ConfigError, InputError
+from inkdigits.decide import (
+    DEFAULT_MAX_ERROR,
+    Rule,
+    at_any_width,
+    decide,
+    from_probabilities,
+    judge,
+    probabilities,
+)
+from inkdigits.errors import ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
-from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, grey, page_ink, with_margin
+from inkdigits.imaging.ink import digit_ink, page_ink, with_margin
 from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
+from inkdigits.imaging.singles import inks_of
+from inkdigits.imaging.stretched import WIDTHS, are_stretched, narrowed
 from inkdigits.imaging.strokes import by_rules, find_strokes
 from inkdigits.lattice import choose
 from inkdigits.letters import among_letters
@@ -153,8 +163,9 @@ class Reader:
             framed, margin = with_margin(picture)
         if single:
             ink = digit_ink(picture)
-            found = [[Segment(_ink_box(ink), ink)]] if ink.any() else []
-            lines = self._as_they_are(found)
+            found = [Segment(_ink_box(ink), ink)] if ink.any() else []
+            marks = self._marks(found, self._read_alone([segment.ink for segment in found]))
+            lines = [marks] if marks else []
         elif self.rule.rejects:
             ink = self._page_ink(framed)
             found_lines, note = find_atoms(ink, is_one_line=line)
@@ -199,11 +210,12 @@ class Reader:
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""
-        marks = iter(self._marks([segment for row in found for segment in row]))
+        segments = [segment for row in found for segment in row]
+        marks = iter(self._marks(segments, self._run([segment.ink for segment in segments])))
         return [[next(marks) for _ in row] for row in found]
 
-    def _marks(self, segments: Sequence[Segment]) -> list[Mark]:
-        output = self._run([segment.ink for segment in segments])
+    def _marks(self, segments: Sequence[Segment], output: GraphOutput) -> list[Mark]:
+        """What was read of segments, each by itself."""
         judged = probabilities(output.logits, output.novelty, self.rule)
         return [
             Mark(segment.box, of, 1.0, glyph)
@@ -219,7 +231,8 @@ class Reader:
         says that these are digits, they are not among letters.
         """
         runs = [line.candidates() for line in lines]
-        marks = self._marks([run.segment for row in runs for run in row])
+        segments = [run.segment for row in runs for run in row]
+        marks = self._marks(segments, self._run([segment.ink for segment in segments]))
         judged = np.array([mark.probabilities for mark in marks], np.float32)
         choices = choose(lines, runs, judged.reshape(len(marks), len(self.bundle.classes) + 1))
         rows, start = [], 0
@@ -276,25 +289,35 @@ class Reader:
     ) -> tuple[GraphOutput, list[Box], NDArray[np.bool_]]:
         """What the network says of each picture, before any judgement; as ``read_digits``.
 
+        Of a digit that fills a square picture, which may have been stretched so, it is what the
+        network says at several widths, put together.
+
         Returns:
             What the graph says of n digits, n boxes, and (n,) bool: there is no ink.
         """
-        ink: NDArray[np.float32] | Sequence[NDArray[np.float32]]
-        if isinstance(images, np.ndarray) and images.ndim in (3, 4) and len(images):
-            pixels = _pixels(images)
-            height, width = pixels.shape[1:3]
-            if max(height, width) <= THUMBNAIL_PX:  # all at once
-                ink = digits_ink(_grey(pixels))
-                boxes = [Box(0, 0, width, height)] * len(pixels)
-                return self._run(ink), boxes, np.asarray(~ink.any(axis=(1, 2)))
-            images = list(pixels)
-        ink, boxes = [], []
-        for image in _many(images):
-            picture = decode(image)
-            ink.append(digit_ink(picture))
-            boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
-        is_blank = np.array([not crop.any() for crop in ink], bool)
-        return self._run(ink), boxes, is_blank
+        inks, boxes = inks_of(images)
+        if isinstance(inks, np.ndarray):
+            is_blank = np.asarray(~inks.any(axis=(1, 2)))
+        else:
+            is_blank = np.array([not ink.any() for ink in inks], bool)
+        return self._read_alone(inks), boxes, is_blank
+
+    def _read_alone(self, inks: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
+        """What the graph says of pictures of one digit, which may have been stretched."""
+        output = self._run(inks)
+        stretched = np.flatnonzero(are_stretched(inks))
+        if stretched.size:
+            of = [inks[index] for index in stretched.tolist()]
+            looks = [GraphOutput(*(part[stretched] for part in output))]
+            looks += [self._run([narrowed(ink, width) for ink in of]) for width in WIDTHS]
+            judged = [probabilities(look.logits, look.novelty, self.rule) for look in looks]
+            together, surest = at_any_width(np.stack(judged))
+            output.logits[stretched], novelty = from_probabilities(together, self.rule)
+            if self.rule.rejects:
+                output.novelty[stretched] = novelty
+            glyphs = np.stack([look.glyph for look in looks])
+            output.glyph[stretched] = glyphs[surest, np.arange(len(of))]
+        return output
 
     def _run(self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
         """What the graph says of crops of any sizes, in their order."""
@@ -331,46 +354,6 @@ def _batches(
             crop = crops[index]
             stack[row, : crop.shape[0], : crop.shape[1]] = crop
         yield chosen, stack
-
-
-def _many(images: Any) -> Iterable[Source]:
-    """The same, if it is many pictures and not one."""
-    came = f"One {type(images).__name__}"
-    if isinstance(images, np.ndarray):
-        if images.ndim and not len(images):
-            return ()
-        came = f"An array of shape {images.shape}"
-    elif isinstance(images, Iterable) and not isinstance(
-        images, str | bytes | bytearray | memoryview
-    ):
-        return images
-    raise BadArrayError(
-        f"{came} came, but read_digits takes many pictures: an array (n, H, W) or "
-        "(n, H, W, 1 or 3), or a list of pictures. One picture goes into a list, "
-        "or into read(…, single=True)."
-    )
-
-
-def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array of pictures of one size → (n, H, W) or (n, H, W, 3) uint8."""
-    if images.ndim == 4 and images.shape[3] not in (1, 3):
-        raise BadArrayError(
-            f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3)."
-        )
-    if images.dtype == np.uint8 and images.ndim == 3 and images.size:
-        return images
-    # One picture below another makes one tall picture, which decode knows how to check.
-    n, height, width = images.shape[:3]
-    tall = decode(images.reshape(n * height, *images.shape[2:]), max_pixels=images.size + 1)
-    return tall.reshape(n, height, width, *tall.shape[2:])
-
-
-def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, H, W) or (n, H, W, 3) → (n, H, W)."""
-    if pixels.ndim == 3:
-        return pixels
-    n, height, width, _ = pixels.shape
-    return grey(pixels.reshape(n * height, width, 3)).reshape(n, height, width)
 
 
 def _ink_box(ink: NDArray[np.float32]) -> Box:

@@ -213,6 +213,8 @@ def test_deep_pillow_images() -> None:
         (grey().astype(np.float32) / 255, grey()),
         (grey().astype(np.float16), grey()),
         (grey() > 99, np.where(grey() > 99, 255, 0)),
+        ((grey() > 99).astype(np.uint8), np.where(grey() > 99, 255, 0)),  # a bitmap of 0 and 1
+        ((grey() > 99).astype(np.int64), np.where(grey() > 99, 255, 0)),
         (np.asfortranarray(rgb()), rgb()),
         (grey()[::-2, ::3], grey()[::-2, ::3]),
         ((grey() / 255 * 1.0001).astype(np.float32), grey()),  # rounding

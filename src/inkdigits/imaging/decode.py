@@ -56,7 +56,7 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
 
     PNG, JPEG, BMP, TIFF, WebP and GIF are read, the first frame or page of each; EXIF orientation
     is applied and transparency is laid on white. An array holds brightness: any whole numbers
-    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth (true is white).
+    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth (true, or 1, is white).
 
     Args:
         source: a path, the bytes of a file, an array (H, W), (H, W, 1), (H, W, 3) RGB or
@@ -370,7 +370,7 @@ def _from_array(array: NDArray[Any], max_pixels: int) -> Pixels:
 
 def _scaled(array: NDArray[Any]) -> Pixels:
     """Brightness of any dtype as 0 to 255."""
-    if array.dtype == np.uint8:
+    if array.dtype == np.uint8 and array.max() > 1:
         return array
     if array.dtype.kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
@@ -396,7 +396,7 @@ def _scaled(array: NDArray[Any]) -> Pixels:
         light = array.astype(np.float32) * np.float32(factor)
         return np.asarray(np.rint(light), np.uint8)
     if high <= 255:
-        return array.astype(np.uint8)
+        return array.astype(np.uint8) * np.uint8(255 if high == 1 else 1)  # 0 and 1 are a bitmap
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

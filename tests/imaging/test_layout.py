@@ -29,6 +29,24 @@ def test_rows_from_top_to_bottom(slope: float) -> None:
     assert counts(rows) == [[0], [1], [2], [3], [4]]
 
 
+def test_hands_whose_figures_stand_high_and_low() -> None:
+    """As in old figures: 6 and 8 reach up, 3, 5, 7 and 9 down, and 0, 1 and 2 are low."""
+    placed = [  # middle, left to right and top to bottom, and height of each figure
+        "67,122,62 109,94,66 139,108,37 167,109,36 196,123,64",
+        "70,250,35 100,249,36 128,263,64 164,234,65 194,249,36 263,263,64",
+        "70,403,64 100,390,35 136,402,61",
+        "74,529,36 113,542,61 157,530,35 204,514,66 233,529,36 266,542,62 296,528,37",
+    ]
+    rows = [
+        [
+            Box(x - 18, y - height // 2, 36, height)
+            for x, y, height in (map(int, figure.split(",")) for figure in row.split())
+        ]
+        for row in placed
+    ]
+    assert counts(rows) == [[0], [1], [2], [3]]
+
+
 def test_groups_in_a_row_are_one_line() -> None:
     rows = [row(x, y, 5) for y in (20, 90, 160, 230) for x in (20, 280)]
     assert counts(rows) == [[0, 1], [2, 3], [4, 5], [6, 7]]

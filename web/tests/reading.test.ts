@@ -190,6 +190,15 @@ test("reading order: lines from top to bottom, though they tilt", () => {
   ]);
   expect(oneLine([at(40, 90), at(0, 0)])).toEqual([[1, 0]]);
   expect(readingOrder([])).toEqual([]);
+  // Old figures, of which some stand high and some low, on lines that do not tilt.
+  const figures = "67,122,62 109,94,66 139,108,37 167,109,36 196,123,64 70,250,35 100,249,36";
+  const more = "128,263,64 164,234,65 194,249,36 263,263,64 70,403,64 100,390,35 136,402,61";
+  const last = "74,529,36 113,542,61 157,530,35 204,514,66 233,529,36 266,542,62 296,528,37";
+  const old = `${figures} ${more} ${last}`.split(" ").map((figure): Box => {
+    const [x, y, height] = figure.split(",").map(Number);
+    return [x! - 18, y! - Math.floor(height! / 2), 36, height!];
+  });
+  expect(readingOrder(old).map((line) => line.length)).toEqual([5, 6, 3, 7]);
 });
 
 test("the best path, and how much of all ways goes through each run", () => {

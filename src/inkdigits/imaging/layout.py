@@ -67,16 +67,24 @@ def _lines(level: Values, middle_x: Values, height: Values) -> list[list[int]]:
 
 
 def _slope(x: Values, y: Values, height: Values) -> float:
-    """How far lines fall per pixel to the right: the median of each digit's nearest neighbour."""
+    """How far lines fall per pixel to the right: the median of each digit's nearest neighbour.
+
+    It is 0 if more digits stand level so: some figures of a hand may stand higher than others.
+    """
     across, down = x - x[:, None], y - y[:, None]  # (digit, other)
-    is_neighbour = (across > 0) & (np.abs(down) < _MAX_SLOPE * height[:, None])
-    is_neighbour &= across < 4 * height[:, None]
+    is_beside = (across > 0) & (across < 4 * height[:, None])
+    is_neighbour = is_beside & (np.abs(down) < _MAX_SLOPE * height[:, None])
     nearest = np.where(is_neighbour, across, np.inf).argmin(axis=1)
     has_one = is_neighbour.any(axis=1)
     if has_one.sum() < 3:
         return 0.0
     rows = np.flatnonzero(has_one)
-    return median(down[rows, nearest[rows]] / across[rows, nearest[rows]])
+    slope = median(down[rows, nearest[rows]] / across[rows, nearest[rows]])
+    within = _LEVEL * height[:, None]
+    num_level = [
+        np.count_nonzero(is_beside & (np.abs(down - of * across) < within)) for of in (slope, 0.0)
+    ]
+    return slope if num_level[0] >= num_level[1] else 0.0
 
 
 def _columns(left: Values, right: Values, level: Values, height: Values) -> list[NDArray[np.int64]]:

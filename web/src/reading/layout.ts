@@ -68,22 +68,29 @@ function linesOf(places: readonly Place[]): number[][] {
     .map((line) => line.members.map((place) => place.index));
 }
 
-/** How far lines fall per pixel to the right. */
+/**
+ * How far lines fall per pixel to the right. It is 0 if more digits stand level so: some figures of a
+ * hand may stand higher than others.
+ */
 function slopeOf(places: readonly Place[]): number {
   const slopes: number[] = [];
+  const beside: { across: number; down: number; within: number }[] = [];
   for (const place of places) {
     let nearest: Place | undefined;
     for (const other of places) {
-      const across = other.x - place.x;
-      const isNeighbour =
-        across > 0 &&
-        Math.abs(other.y - place.y) < MAX_SLOPE * place.height &&
-        across < 4 * place.height;
+      const [across, down] = [other.x - place.x, other.y - place.y];
+      if (across <= 0 || across >= 4 * place.height) continue;
+      beside.push({ across, down, within: LEVEL * place.height });
+      const isNeighbour = Math.abs(down) < MAX_SLOPE * place.height;
       if (isNeighbour && (!nearest || other.x < nearest.x)) nearest = other;
     }
     if (nearest) slopes.push((nearest.y - place.y) / (nearest.x - place.x));
   }
-  return slopes.length < 3 ? 0 : median(slopes);
+  if (slopes.length < 3) return 0;
+  const slope = median(slopes);
+  const numLevel = (of: number): number =>
+    beside.filter(({ across, down, within }) => Math.abs(down - of * across) < within).length;
+  return numLevel(slope) >= numLevel(0) ? slope : 0;
 }
 
 /** The boxes of each column, from left to right. */

@@ -139,6 +139,16 @@ def test_print_tells_nothing_of_a_digit_far_larger(line):
     np.testing.assert_allclose(larger[2], as_print[2], atol=0.2)  # print is told by print
 
 
+def test_a_hyphen_does_not_part_a_word():
+    """What is so low tells nothing, and so not that another hand begins."""
+    word = line_of("xxxx0xx")
+    hyphen = replace(word[3], box=word[3].box._replace(y=8, height=5))
+    (whole,), (parted,) = (
+        among_letters([of], CLASSES) for of in (word, [*word[:3], hyphen, *word[4:]])
+    )
+    assert parted[4] > 0.9 * whole[4] > 0.8
+
+
 def test_what_is_larger_and_no_digit_tells_of_the_smaller():
     """As in a photograph, where marks of any size are no digits."""
     marks = [[replace(m, box=m.box._replace(height=60)) for m in line_of("xx", "x")]] * 5

@@ -172,6 +172,27 @@ class TestManyDigits:
         assert_same(reader.read_digits(is_light.astype(np.uint8)), expected)  # 0 and 1
         assert_same(reader.read_digits(is_light.astype(np.int64)), expected)
 
+    @pytest.mark.parametrize("size_px", [28, 64])  # up to 40 px, all are read at once
+    def test_a_mask_is_the_same_alone_and_beside_others(self, reader, size_px):
+        rng = np.random.default_rng(4)
+        photo, mask = (
+            np.round(255 * draw_digit(of, rng, size_px)).astype(np.uint8) for of in (7, 4)
+        )
+        mask = (mask > 127).astype(np.uint8)
+        expected = reader.read_digits([255 * mask])
+        assert expected[0].value == "4"
+        for together in (mask[None], np.stack([photo, mask]), [photo, mask]):
+            assert_same(reader.read_digits(together)[-1:], expected)
+        assert reader.read(mask, single=True).text == "4"
+
+    @pytest.mark.parametrize("size_px", [28, 64])
+    def test_what_is_too_faint_is_no_mask(self, reader, size_px):
+        faint = np.zeros((2, size_px, size_px), np.float32)
+        faint[:, 6:-6, size_px // 2] = [[1.0], [0.003]]
+        assert [digit.status for digit in reader.read_digits(faint)][1] is Status.BLANK
+        deep = np.rint(faint * 65_535).astype(np.uint16)
+        assert [digit.status for digit in reader.read_digits(deep)][1] is Status.BLANK
+
     def test_sizes_in_one_list_may_differ(self, reader):
         rng = np.random.default_rng(2)
         values = [7, 0, 4, 2, 9, 1, 8, 3, 6, 5]

@@ -71,7 +71,8 @@ class TestReading:
             [each for pair in zip(images, padded, strict=True) for each in pair]
         )
         assert mixed[1::2] == expected
-        assert mixed[::2] != expected
+        pairs = zip(mixed[::2], expected, strict=True)
+        assert any(abs(one.confidence - other.confidence) > 0.1 for one, other in pairs)
 
     def test_the_glyph_that_is_shown_is_what_was_read(self, reader, bitmaps):
         """The narrower one, where the whole is no 1."""
@@ -155,7 +156,9 @@ class TestAtAnyWidth:
         assert (of >= 0).all()
         np.testing.assert_allclose(of.sum(axis=1), 1, rtol=1e-5)
         assert ((surest >= 0) & (surest < 3)).all()
-        np.testing.assert_allclose(at_any_width(judged[[0, 0]])[0].argmax(1), judged[0].argmax(1))
+        np.testing.assert_array_equal(
+            at_any_width(judged[[0, 0]])[0][:, :-1].argmax(1), judged[0][:, :-1].argmax(1)
+        )
 
 
 def test_logits_of_probabilities_give_them_back():

@@ -106,19 +106,20 @@ def from_probabilities(
 def at_any_width(judged: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Judge digits whose width is not known, by how each looks at several.
 
-    The surest digit at any width is it, as sure as the mean of the two widths that say so most; and
-    half of what speaks for another digit, at any width, speaks against it.
+    The surest digit at any width counts, as sure as the mean of the two widths that say so most;
+    half of what speaks for another digit, at any width, speaks against it. It is it, unless one of
+    these two widths says more for another.
 
     Args:
         judged: (k, n, classes + 1) float32 probabilities at k widths; the last is "no digit".
 
     Returns:
-        (n, classes + 1) float32 probabilities, and (n,) at which of the widths each is surest.
+        (n, classes + 1) float32 probabilities, and (n,) at which of the widths the most probable
+        digit is surest.
     """
     each = np.arange(judged.shape[1])
     of_digits = judged[..., :-1]
-    surest = of_digits.max(axis=2).argmax(axis=0)  # (n,)
-    value = of_digits[surest, each].argmax(axis=1)
+    value = of_digits.max(axis=0).argmax(axis=1)  # (n,)
     two = np.argsort(-of_digits[:, each, value], axis=0, kind="stable")[:2]  # (2, n)
     together = judged[two, each].mean(axis=0)
     others = of_digits.max(axis=0)
@@ -128,7 +129,8 @@ def at_any_width(judged: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDAr
     against = np.minimum(others[each, other], _MOST_AGAINST * more.clip(0)) / 2
     together[each, value] -= against
     together[each, other] += against
-    return together, surest
+    best = together[:, :-1].argmax(axis=1)
+    return together, of_digits[:, each, best].argmax(axis=0)
 
 
 def rejected(judged: NDArray[np.float32], rule: Rule) -> NDArray[np.bool_]:

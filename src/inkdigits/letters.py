@@ -81,10 +81,12 @@ def _anew(row: Sequence[Mark]) -> NDArray[np.float64]:
     typical = statistics.median([mark.box.height for mark in row] or [1])
     right, before, anew = -np.inf, typical, []
     for mark in row:
-        low, high = sorted((before, mark.box.height))
-        space = (mark.box.x - right) / typical
-        anew.append(_OTHER_HAND if high > _FAR * low else min(max(space, _LEAST), _MOST))
-        right, before = max(right, mark.box.right), mark.box.height
+        height, space = mark.box.height, (mark.box.x - right) / typical
+        is_small = height < _SMALL * typical
+        low, high = sorted((before, height))
+        is_other = high > _FAR * low and not is_small
+        anew.append(_OTHER_HAND if is_other else min(max(space, _LEAST), _MOST))
+        right, before = max(right, mark.box.right), before if is_small else height
     return np.array(anew)
 
 

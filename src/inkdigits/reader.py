@@ -269,9 +269,10 @@ class Reader:
         """Read many pictures of one digit each.
 
         Args:
-            images: (n, H, W) or (n, H, W, 1 or 3), uint8, bool, or floats in [0, 1] or
-                [0, 255]; or any number of pictures of any sizes, as ``read`` takes them.
-                Each may be dark on light or light on dark.
+            images: (n, H, W) or (n, H, W, 1 or 3), uint8, bool, other whole numbers, or floats
+                in [0, 1] or [0, 255]; or any number of pictures of any sizes, as ``read`` takes
+                them. Each may be dark on light or light on dark; pixels of 0 and 1 alone are a
+                mask, whose 1 is white.
 
         Returns:
             One digit for each picture, in order; its box is the whole picture, and its status
@@ -290,7 +291,8 @@ class Reader:
         """What the network says of each picture, before any judgement; as ``read_digits``.
 
         Of a digit that fills a square picture, which may have been stretched so, it is what the
-        network says at several widths, put together.
+        network says at several widths, put together: logits that this reader's rule makes these
+        probabilities of.
 
         Returns:
             What the graph says of n digits, n boxes, and (n,) bool: there is no ink.

@@ -229,6 +229,21 @@ def test_arrays(array: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_array_equal(array, before)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_file_of_0_and_1_is_a_mask(mode: str) -> None:
+    pixels = (grey() > 99).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, "PNG")
+    seen = decode(file.getvalue())
+    np.testing.assert_array_equal(seen.reshape(*pixels.shape, -1)[..., 0], 255 * pixels)
+
+
+@pytest.mark.parametrize("faint", [grey() / 255 / 200, (grey() > 99).astype(np.uint16) * 200])
+def test_what_cannot_be_seen_stays_so_when_decoded_again(faint: np.ndarray) -> None:
+    seen = decode(faint)
+    np.testing.assert_array_equal(decode(seen), seen)
+
+
 @pytest.mark.parametrize(
     "array",
     [

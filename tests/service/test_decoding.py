@@ -42,6 +42,12 @@ def test_small_pngs_have_the_pixels_that_pillow_finds(shape, seed, is_smooth):
     np.testing.assert_array_equal(decode_small(content), pixels)
 
 
+def test_a_mask_of_0_and_1_is_what_the_reader_sees():
+    content = _png(np.random.default_rng(0).integers(0, 2, (9, 7), np.uint8))
+    np.testing.assert_array_equal(decode_small(content), decode(content))
+    assert decode_small(content).max() == 255
+
+
 @given(st.data())
 def test_what_is_damaged_is_what_pillow_says_it_is(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 1000)))

@@ -56,7 +56,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
 
     PNG, JPEG, BMP, TIFF, WebP and GIF are read, the first frame or page of each; EXIF orientation
     is applied and transparency is laid on white. An array holds brightness: any whole numbers
-    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth (true, or 1, is white).
+    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth. Pixels of 0 and 1 alone,
+    in an array or a file, are a mask: 1 is white.
 
     Args:
         source: a path, the bytes of a file, an array (H, W), (H, W, 1), (H, W, 3) RGB or
@@ -308,7 +309,7 @@ def _brightness(image: "Image") -> Pixels:
         is_grey = image.mode in ("1", "L", "LA", "La")
         return _on_white(np.asarray(image.convert("RGBA")), is_grey=is_grey)
     if image.mode in ("L", "RGB"):  # as it is: a copy of a large scan takes hundreds of megabytes
-        return np.asarray(image)
+        return _scaled(np.asarray(image))
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "LAB":  # Pillow has no way from it to RGB without a colour profile
@@ -369,12 +370,13 @@ def _from_array(array: NDArray[Any], max_pixels: int) -> Pixels:
 
 
 def _scaled(array: NDArray[Any]) -> Pixels:
-    """Brightness of any dtype as 0 to 255."""
-    if array.dtype == np.uint8 and array.max() > 1:
+    """Brightness of any dtype as 0 to 255, or as 0 alone: what comes out is the same, scaled again.
+
+    Whole numbers that are 0 and 1 alone are truth: a mask.
+    """
+    if array.dtype == np.uint8 and array.max(initial=0) > 1:
         return array
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "biuf":
         raise BadArrayError(
             f"An array of dtype {array.dtype} is no picture. Expected uint8, uint16, bool or float."
         )
@@ -393,11 +395,12 @@ def _scaled(array: NDArray[Any]) -> Pixels:
         )
     if is_float:
         factor = 255.0 if high <= _WHITE else 1.0
-        light = array.astype(np.float32) * np.float32(factor)
-        return np.asarray(np.rint(light), np.uint8)
-    if high <= 255:
-        return array.astype(np.uint8) * np.uint8(255 if high == 1 else 1)  # 0 and 1 are a bitmap
-    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        pixels = np.rint(array.astype(np.float32) * np.float32(factor)).astype(np.uint8)
+    elif high <= 255:
+        pixels = array.astype(np.uint8) * np.uint8(255 if high <= 1 else 1)
+    else:
+        pixels = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return pixels if pixels.max() > 1 else np.zeros_like(pixels)  # nothing can be seen
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:

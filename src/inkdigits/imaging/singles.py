@@ -18,8 +18,8 @@ def inks_of(
     """Leave only the strokes of pictures that hold one digit each.
 
     Args:
-        images: (n, H, W) or (n, H, W, 1 or 3), uint8, bool, or floats in [0, 1] or [0, 255]; or
-            any number of pictures of any sizes, as ``decode`` takes them.
+        images: (n, H, W) or (n, H, W, 1 or 3), uint8, bool, other whole numbers, or floats in
+            [0, 1] or [0, 255]; or any number of pictures of any sizes, as ``decode`` takes them.
 
     Returns:
         (n, H, W) float32 in [0, 1], or n of (h, w) of several sizes; and of each picture the box
@@ -37,7 +37,7 @@ def inks_of(
         images = list(pixels)
     inks, boxes = [], []
     for image in _many(images):
-        picture = decode(image)
+        picture = decode(image)  # once more the same, if it was decoded
         inks.append(digit_ink(picture))
         boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
     return inks, boxes
@@ -67,12 +67,17 @@ def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
         raise BadArrayError(
             f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3)."
         )
-    if images.dtype == np.uint8 and images.ndim == 3 and images.size and images.max() > 1:
-        return images
-    # One picture below another makes one tall picture, which decode knows how to check.
-    n, height, width = images.shape[:3]
-    tall = decode(images.reshape(n * height, *images.shape[2:]), max_pixels=images.size + 1)
-    return tall.reshape(n, height, width, *tall.shape[2:])
+    pixels = images
+    if images.dtype != np.uint8 or images.ndim != 3 or not images.size:
+        # One picture below another makes one tall picture, which decode knows how to check.
+        n, height, width = images.shape[:3]
+        tall = decode(images.reshape(n * height, *images.shape[2:]), max_pixels=images.size + 1)
+        pixels = tall.reshape(n, height, width, *tall.shape[2:])
+    is_dim = pixels.max(axis=tuple(range(1, pixels.ndim))) <= 1
+    if is_dim.any():  # of whole numbers, a mask among others that are none
+        white = 255 if images.dtype.kind != "f" and images.max() <= 255 else 0
+        pixels = np.where(is_dim.reshape(-1, *[1] * (pixels.ndim - 1)), pixels * white, pixels)
+    return pixels.astype(np.uint8, copy=False)
 
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -200,7 +200,9 @@ def _plain_grey(content: bytes) -> Pixels | None:
     if not inflate.eof or inflate.unused_data or len(rows) != length or max(rows[:: width + 1]) > 4:
         return None
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    return None if pixels is None else np.asarray(pixels, np.uint8)
+    if pixels is None or pixels.max() <= 1:  # a mask
+        return None
+    return np.asarray(pixels, np.uint8)
 
 
 def _array(image: Any, max_pixels: int) -> Pixels:

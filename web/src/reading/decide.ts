@@ -4,6 +4,7 @@ import { alternatives, type Box, type Digit } from "./page.ts";
 import { logSumExp } from "./split.ts";
 
 const MIN_PAIR = 0.5; // ink that no pair of classes explains to this probability is no digit
+const MOST_AGAINST = 0.99; // of what a digit is surer than another, by which it stays so
 export const DEFAULT_MAX_ERROR = 0.002;
 
 export interface DialRow {
@@ -70,6 +71,36 @@ export function probabilities({ logits, novelty }: Output, rule: Rule): Float64A
   const scaled = Float64Array.from([...logits, none], (value) => value / rule.temperature);
   const total = logSumExp(scaled);
   return scaled.map((value) => Math.exp(value - total));
+}
+
+/**
+ * Judge a digit whose width is not known, by its probabilities at several: of each class, and last
+ * that it is none. The surest digit counts, as sure as the mean of the two widths that say so most;
+ * half of what speaks for another digit, at any width, speaks against it. `surest` is the width at
+ * which the most probable digit is surest.
+ */
+export function atAnyWidth(judged: readonly Float64Array[]): {
+  together: Float64Array;
+  surest: number;
+} {
+  const numClasses = judged[0]!.length - 1;
+  const most = Array.from({ length: numClasses }, (_, of) =>
+    Math.max(...judged.map((p) => p[of]!)),
+  );
+  const value = most.indexOf(Math.max(...most));
+  const order = [...judged.keys()].sort((one, two) => judged[two]![value]! - judged[one]![value]!);
+  const two = order.slice(0, 2).map((width) => judged[width]!);
+  const together = two[0]!.map((_, of) => (two[0]![of]! + two.at(-1)![of]!) / 2);
+  most[value] = 0;
+  const other = most.indexOf(Math.max(...most));
+  const more = Math.max(together[value]! - together[other]!, 0);
+  const against = Math.min(most[other]!, MOST_AGAINST * more) / 2;
+  together[value]! -= against;
+  together[other]! += against;
+  const ofDigits = together.subarray(0, numClasses);
+  const best = ofDigits.indexOf(Math.max(...ofDigits));
+  const ofBest = judged.map((p) => p[best]!);
+  return { together, surest: ofBest.indexOf(Math.max(...ofBest)) };
 }
 
 /** Judge one piece of ink, from what the graph says of it. */

@@ -71,9 +71,11 @@ function anewOf(row: readonly Mark[]): number[] {
   let [right, before] = [-Infinity, typical];
   return row.map(({ box: [x, , width, height] }) => {
     const space = (x - right) / typical;
-    const isFar = Math.max(before, height) > FAR * Math.min(before, height);
-    [right, before] = [Math.max(right, x + width), height];
-    return isFar ? OTHER_HAND : Math.min(Math.max(space, LEAST), MOST);
+    const isSmall = height < SMALL * typical;
+    const isOther = Math.max(before, height) > FAR * Math.min(before, height) && !isSmall;
+    right = Math.max(right, x + width);
+    if (!isSmall) before = height;
+    return isOther ? OTHER_HAND : Math.min(Math.max(space, LEAST), MOST);
   });
 }
 

@@ -3,7 +3,7 @@
 import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
 import { inCompany } from "./company.ts";
-import { judge, type Output, probabilities, type Rule } from "./decide.ts";
+import { atAnyWidth, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, padded, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
 import { amongLetters } from "./letters.ts";
@@ -11,6 +11,7 @@ import { isCutOff } from "./marks.ts";
 import { type Box, type Digit, makePage, type Page } from "./page.ts";
 import { findAtoms, findLines } from "./segment.ts";
 import { asSigns } from "./signs.ts";
+import { isStretched, narrowed, WIDTHS } from "./stretched.ts";
 
 const MOST_READ_TWICE = 600; // marks of a page
 const MARGIN_PX = 2; // so that what does not touch the rim of the page still does not
@@ -96,13 +97,21 @@ export async function readInk(
   };
 }
 
-/** Read ink that is one digit, whatever it looks like. */
+/** Read ink that is one digit, whatever it looks like; one that was stretched, at several widths. */
 export async function readDigits(inks: readonly Ink[], rule: Rule, run: Run): Promise<SeenDigit[]> {
   const outputs = await run(inks);
+  const stretched = inks.filter(isStretched);
+  const narrower = stretched.flatMap((ink) => WIDTHS.map((width) => narrowed(ink, width)));
+  const narrow = narrower.length ? await run(narrower) : [];
+  let next = 0;
   return inks.map((ink, index) => {
     const box = [0, 0, ink.width, ink.height] as const;
     if (ink.data.some((value) => value > 0)) {
-      return seen(markOf({ box, ink }, outputs[index]!, rule), rule);
+      const mark = markOf({ box, ink }, outputs[index]!, rule);
+      if (ink !== stretched[next / WIDTHS.length]) return seen(mark, rule);
+      const looks = [outputs[index]!, ...narrow.slice(next, (next += WIDTHS.length))];
+      const { together, surest } = atAnyWidth(looks.map((look) => probabilities(look, rule)));
+      return seen({ ...mark, probabilities: together, glyph: looks[surest]!.glyph }, rule);
     }
     const blank = { value: "", confidence: 0, status: "blank", alternatives: [] } as const;
     return { ...blank, box, ink, probabilities: [], glyph: outputs[index]!.glyph };

@@ -20,6 +20,7 @@ its file is not there. It is given every image the way its own example prepares 
 """
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,7 +89,8 @@ def main() -> None:
     if arguments.record:
         log = "\n".join(LOG)
         text = f"{__doc__.partition(chr(10))[0]}\n\n```text\n{log}\n```"
-        print(write_record("strangers", text, figures, log + "\n"))
+        read_by = {"bundle": reader.bundle.name, **dataclasses.asdict(reader.rule)}
+        print(write_record("strangers", text, figures, log + "\n", {"read_by": read_by}))
 
 
 def answers(reader: Reader, images: Images | NDArray[np.uint8]) -> Answers:

@@ -131,6 +131,13 @@ class DataConfig(ConfigSection):
         low=0,
         high=1_000_000,
     )
+    fonts: str = config_field("", "a pattern of font files, such as fonts/*.ttf, for characters")
+    characters: int = config_field(
+        0,
+        "how many characters of those fonts to add: three in ten are digits, the others none",
+        low=0,
+        high=1_000_000,
+    )
     strips: int = config_field(
         0,
         "how many strips of digits that touch the line reader learns from; of no other use",
@@ -153,7 +160,7 @@ class DataConfig(ConfigSection):
     @property
     def has_nondigits(self) -> bool:
         """Whether something is learned from that is no digit."""
-        return self.nondigits > 0 or self.crops > 0
+        return self.nondigits > 0 or self.crops > 0 or self.characters > 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
 from inkdigits import data
 from inkdigits.config import Config
+from inkdigits.errors import DataError
+from inkdigits.synthesis.fonts import font_characters, open_fonts
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.examples import as_ink, load_examples, shuffled, validation_images
 
@@ -56,6 +59,28 @@ def test_non_digits_are_validated_on_too(small_config: Config):
     assert set(labels[:num_digits]) <= set(range(10))
     assert set(labels[num_digits:]) == {10}
     assert (examples.labels == 10).sum() == 20
+
+
+def test_of_fonts_some_are_kept_to_validate_with(small_config: Config):
+    fonts = str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono*.ttf")
+    config = small_config.replace(data={"fonts": fonts, "characters": 60})
+    examples = load_examples(config.data, None)
+    assert "60 characters of fonts were added." in examples.note
+    learned, labels = examples.images[-60:], examples.labels[-60:]
+    assert (labels == 10).any()
+    assert (labels < 10).any()
+    assert examples.validation_nondigits is not None
+    held = {image.tobytes() for image in examples.validation_nondigits}
+    assert not held & {image.tobytes() for image in as_ink(learned)}
+    paths = open_fonts(fonts)
+    own, _ = font_characters([path for path in paths if path not in paths[::10]], 60, seed=10)
+    np.testing.assert_array_equal(learned, own)
+
+
+def test_characters_of_no_fonts_are_an_error_before_anything_is_drawn(small_config: Config):
+    config = small_config.replace(data={"characters": 60, "synthetic": 1_000_000})
+    with pytest.raises(DataError, match="No file matches data.fonts"):
+        load_examples(config.data, None)
 
 
 def test_what_is_disputed_is_validated_on_but_not_calibrated_on(small_config: Config):

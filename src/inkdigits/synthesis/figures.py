@@ -95,13 +95,18 @@ def printed_word(rng: np.random.Generator, size_px: int) -> Ink:
 
 def _printed(text: str, rng: np.random.Generator, size_px: int) -> Ink:
     fonts = _fonts()
-    choice, slant, turn, stretch, bold = rng.random(5).tolist()
+    choice, *change = rng.random(5).tolist()
     hershey = not fonts or (choice < 0.25 and text.isascii())
     if hershey:
         text = text if text.isascii() else "#"
         mask = _hershey(text, _HERSHEY[int(rng.integers(len(_HERSHEY)))], int(rng.integers(2, 12)))
     else:
         mask = _typeset(text, fonts[int(rng.integers(len(fonts)))])
+    return frame(varied(mask, *change), rng, size_px)
+
+
+def varied(mask: Mask, slant: float, turn: float, stretch: float, bold: float) -> Mask:
+    """Change what was typeset as a hand would: (H, W) to (H2, W2) uint8, each amount in [0, 1]."""
     angle = 0.24 * (turn - 0.5)
     cos, sin = math.cos(angle), math.sin(angle)
     lean = np.array([[0.75 + 0.5 * stretch, -0.5 * (slant - 0.3)], [0.0, 1.0]])
@@ -115,7 +120,7 @@ def _printed(text: str, rng: np.random.Generator, size_px: int) -> Ink:
     )
     if bold > 0.8:
         warped = cv2.dilate(warped, np.ones((5, 5), np.uint8))
-    return frame(np.asarray(warped, np.uint8), rng, size_px)
+    return np.asarray(warped, np.uint8)
 
 
 @cache
@@ -132,20 +137,26 @@ def _fonts() -> tuple[str, ...]:
 
 
 @cache
-def _typeface(path: str) -> ImageFont.FreeTypeFont:
+def typeface(path: str) -> ImageFont.FreeTypeFont:
+    """Open a font at the size that all print is rendered at; raises OSError where it is none."""
     return ImageFont.truetype(path, _PRINT_PX, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
 def _lacks(path: str) -> bytes:
-    return bytes(_typeface(path).getmask("\uffff"))
+    return bytes(typeface(path).getmask("\uffff"))
 
 
 def _typeset(text: str, path: str) -> Mask:
     """Render with the given font, or with DejaVu Sans where it lacks a character."""
-    font = _typeface(path)
+    font = typeface(path)
     if not text.isascii() and bytes(font.getmask(text)) == _lacks(path):
-        font = _typeface(_fonts()[0])
+        font = typeface(_fonts()[0])
+    return typeset(text, font)
+
+
+def typeset(text: str, font: ImageFont.FreeTypeFont) -> Mask:
+    """Render with the given font: (H, W) uint8, 255 is ink, with 4 px of paper around it."""
     left, top, right, bottom = (int(edge) for edge in font.getbbox(text))
     image = Image.new("L", (right - left + 8, bottom - top + 8))
     ImageDraw.Draw(image).text((4 - left, 4 - top), text, fill=255, font=font)

@@ -27,7 +27,7 @@ from inkdigits.training.run import Run, environment, network_of
 from inkdigits.training.start import kind_of, root_sha256
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
-_ADDED = ("synthetic", "nondigits", "crops")
+_ADDED = ("synthetic", "nondigits", "crops", "characters")
 # Of a member, which may have been trained elsewhere than it is joined.
 _MADE = (
     "python",

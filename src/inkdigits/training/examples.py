@@ -19,11 +19,13 @@ from inkdigits.config import Config, DataConfig
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError
 from inkdigits.models.zoo import NUM_CLASSES
+from inkdigits.synthesis.fonts import font_characters, open_fonts
 from inkdigits.synthesis.nondigits import cut_and_joined, synthetic_nondigits, turned
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.crops import page_crops
 
 _DRAWN_SHARE, _TURNED_SHARE = 0.6, 0.15  # of the non-digits; the others are cut and joined
+_ONE_FONT_IN = 10  # is kept for validation
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
@@ -123,7 +125,7 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    trained_on_only = {"synthetic": 0, "nondigits": 0, "crops": 0}
+    trained_on_only = {"synthetic": 0, "nondigits": 0, "crops": 0, "characters": 0}
     examples = load_examples(config.replace(data=trained_on_only).data, data_dir)
     return examples.validation_images, examples.validation_labels
 
@@ -167,6 +169,7 @@ def _added(
     size_px = source.images.shape[1]
     own, other = 2 * config.seed, 2 * config.seed + 1  # even seeds to train, odd ones to validate
     digits = source.images, source.labels
+    fonts = open_fonts(config.fonts) if config.characters else []  # first: that takes no time
     if config.synthetic:
         drawn = synthetic_digits(config.synthetic, seed=config.seed, size_px=size_px)
         yield _Added("synthetic digits", *drawn, None)
@@ -180,6 +183,12 @@ def _added(
         cut, shown = page_crops(source.images, source.labels, config.crops, own, size_px)
         held_cut, held_shown = page_crops(held.images, held.labels, len(held) // 2, other, size_px)
         yield _Added("crops of pages", cut, shown, held_cut[held_shown == NUM_CLASSES])
+    if fonts:
+        held_fonts = fonts[::_ONE_FONT_IN]
+        others = [font for font in fonts if font not in held_fonts] or fonts  # one is for both
+        typed, shown = font_characters(others, config.characters, own, size_px)
+        held_typed, held_shown = font_characters(held_fonts, len(held) // 2, other, size_px)
+        yield _Added("characters of fonts", typed, shown, held_typed[held_shown == NUM_CLASSES])
 
 
 def _nondigits(

@@ -105,6 +105,8 @@ def made_of(run: Run) -> dict[str, Any]:
     is_drawn = config.data.synthetic or config.data.strips or config.data.patches
     if is_drawn and drawn not in attribution:
         attribution.append(drawn)
+    if config.data.characters:
+        attribution.append(f"Characters of fonts: {config.data.fonts}")
     for each in (environment, *environment.get("members", ())):  # whose weights it started from
         before = each.get("start", {}).get("attribution", [])
         attribution += [line for line in before if line not in attribution]

@@ -179,3 +179,19 @@ def test_a_date_stands_among_other_words():
 
 def test_an_empty_page_stays_empty():
     assert read([]) == []
+
+
+def test_what_is_left_out_is_not_for_the_dial_to_say():
+    strange = line_of(REJECT, REJECT, REJECT, REJECT)
+    strict, loose, usual = line_of(REVIEW, REVIEW), line_of(OK, OK), line_of(OK, REVIEW)
+    nothing = np.zeros(6)
+
+    def first(by_dial: list[Digit], at_usual: list[Digit], **given: bool) -> list[Digit]:
+        lines = [[*by_dial, *strange]]
+        return in_company(lines, [nothing], usual=[[*at_usual, *strange]], **given)[0][:2]
+
+    assert first(strict, usual) == strict
+    assert first(strict, strict) == line_of(REJECT, REJECT)
+    assert first(loose, strict) == line_of(REJECT, REJECT)
+    assert first(strict, usual, is_crowded=True) == line_of(REVIEW, REJECT)
+    assert first(loose, usual, is_crowded=True) == line_of(OK, REJECT)

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from inkdigits.reading import Box, Digit, Status
 from inkdigits.signs import date_slashes
 
+SURE = 0.9
+"""The confidence from which a digit counts as sure where the dial, which may be set, has no say."""
+
 # What is so probably a letter is none either: to lose a digit costs more than to review a letter.
 _LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
 _NUMBER = 3  # ... of so many or more, all of them sure
@@ -34,6 +37,7 @@ def in_company(
     lines: Sequence[Sequence[Digit]],
     letters: Sequence[NDArray[np.float64]],
     *,
+    usual: Sequence[Sequence[Digit]] | None = None,
     is_crowded: bool = False,
     are_digits: bool = False,
 ) -> list[list[Digit]]:
@@ -49,39 +53,62 @@ def in_company(
       bricks, and rings in bullets, cells and wheels.
 
     On a crowded page, no line is a number for being sure, and nothing is for review: there, what is
-    not ok is no digit. Nor is it where nothing is sure and most marks are no digits, as in the
-    photograph of a cat.
+    not sure is no digit. Nor is it where nothing is sure and most marks are no digits, as in the
+    photograph of a cat. What is sure there does not depend on the dial: a stricter one has more
+    digits reviewed, but none of them left out.
 
     Args:
         lines: the digits of a page, each judged by itself.
         letters: of each line, (n,) from 0 to 1, how probably each is a letter, or a sign.
+        usual: the same digits, judged as sure from ``SURE`` on; None where ``lines`` are so judged.
         is_crowded: the page holds far more marks than a page of digits.
         are_digits: somebody says that these are digits, so no 1 is doubted.
 
     Returns:
         The same, some with a worse status.
     """
+    seen = _beside(lines, letters, is_crowded, are_digits)
+    told = seen if usual is None else _beside(usual, letters, is_crowded, are_digits)
+    is_photograph = not are_digits and _is_nothing_sure(told) and _are_most_none(told)
+    if not (is_crowded or is_photograph):
+        return seen
+    return [
+        [
+            replace(digit, status=Status.REJECT) if other.status is Status.REVIEW else digit
+            for digit, other in zip(*pair, strict=True)
+        ]
+        for pair in zip(seen, told, strict=True)
+    ]
+
+
+def _beside(
+    lines: Sequence[Sequence[Digit]],
+    letters: Sequence[NDArray[np.float64]],
+    is_crowded: bool,
+    are_digits: bool,
+) -> list[list[Digit]]:
+    """Reject letters, and doubt what may be a letter, a sign or anything."""
     seen = [
         _among(line, of_line, not is_crowded and _is_number(line))
         for line, of_line in zip(lines, letters, strict=True)
     ]
-    if not are_digits:
-        seen = [_without_os(_without_dates(_without_slashes(line))) for line in seen]
-        seen = _without_signs(seen)
-    may_be_anything = not are_digits and _is_nothing_sure(seen)
-    worse = {Status.OK: Status.REVIEW} if may_be_anything else {}
-    if is_crowded or (may_be_anything and _are_most_none(seen)):
-        worse = dict.fromkeys((Status.REVIEW, *worse), Status.REJECT)
+    if are_digits:
+        return seen
+    seen = _without_signs([_without_os(_without_dates(_without_slashes(line))) for line in seen])
+    if any(_is_sure(digit) and not _is_bar_or_ring(digit) for line in seen for digit in line):
+        return seen
     return [
-        [replace(digit, status=worse.get(digit.status, digit.status)) for digit in line]
+        [replace(digit, status=Status.REVIEW) if _is_sure(digit) else digit for digit in line]
         for line in seen
     ]
 
 
+def _is_sure(digit: Digit) -> bool:
+    return digit.status is Status.OK
+
+
 def _is_nothing_sure(lines: list[list[Digit]]) -> bool:
-    return all(
-        digit.status is not Status.OK or _is_bar_or_ring(digit) for line in lines for digit in line
-    )
+    return not any(_is_sure(digit) for line in lines for digit in line)
 
 
 def _are_most_none(lines: list[list[Digit]]) -> bool:
@@ -102,7 +129,7 @@ def _among(line: Sequence[Digit], letters: NDArray[np.float64], is_number: bool)
 
 
 def _is_number(line: Sequence[Digit]) -> bool:
-    return len(line) >= _NUMBER and all(digit.status is Status.OK for digit in line)
+    return len(line) >= _NUMBER and all(_is_sure(digit) for digit in line)
 
 
 def _without_slashes(line: list[Digit]) -> list[Digit]:

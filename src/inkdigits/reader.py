@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.bundle import Bundle, GraphOutput
 from inkdigits.clusters import Mark, read_again
-from inkdigits.company import in_company
+from inkdigits.company import SURE, in_company
 from inkdigits.decide import (
     DEFAULT_MAX_ERROR,
     Rule,
@@ -184,18 +184,28 @@ class Reader:
             may_be = [of > 0 for row in signs for of in row.tolist()]
             is_doubted = [any(of) for of in zip(is_doubted, may_be, strict=True)]
             letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
-        digits = iter(
-            judge(
-                judged.reshape(len(marks), len(self.bundle.classes) + 1),
-                [_on_page(mark.box, ink, framed, margin) for mark in marks],
-                np.zeros(len(marks), bool),
-                self.rule,
-                np.array([mark.certainty for mark in marks]),
-                np.array(is_doubted, bool),
+        boxes = [_on_page(mark.box, ink, framed, margin) for mark in marks]
+
+        def by(rule: Rule) -> list[list[Digit]]:
+            digits = iter(
+                judge(
+                    judged.reshape(len(marks), len(self.bundle.classes) + 1),
+                    boxes,
+                    np.zeros(len(marks), bool),
+                    rule,
+                    np.array([mark.certainty for mark in marks]),
+                    np.array(is_doubted, bool),
+                )
             )
+            return [[next(digits) for _ in row] for row in lines]
+
+        rows = in_company(
+            by(self.rule),
+            letters,
+            usual=by(replace(self.rule, threshold=SURE)),
+            is_crowded=bool(note),
+            are_digits=single or line,
         )
-        by_line = [[next(digits) for _ in row] for row in lines]
-        rows = in_company(by_line, letters, is_crowded=bool(note), are_digits=single or line)
         elapsed_ms = (time.perf_counter() - started) * 1000
         page = Page(
             name, tuple(Line(tuple(row)) for row in rows), self.bundle.name, elapsed_ms, note

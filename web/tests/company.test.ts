@@ -28,6 +28,20 @@ test("where nothing is sure and most marks are none, nothing is a digit", () => 
   expect(statuses([digit("review", "4"), ...strange.slice(1)], letters)[0]).toBe("review");
 });
 
+test("what is left out is not for the dial to say", () => {
+  const strange = Array.from({ length: 4 }, () => digit("reject", "4"));
+  const lineOf = (...of: Status[]): Digit[] => [...of.map((one) => digit(one, "4")), ...strange];
+  const first = (byDial: Digit[], usual: Digit[], isCrowded = false): Status[] =>
+    statuses(byDial, [0, 0, 0, 0, 0, 0], { usual: [usual], isCrowded }).slice(0, 2);
+  const [strict, loose] = [lineOf("review", "review"), lineOf("ok", "ok")];
+  const usual = lineOf("ok", "review");
+  expect(first(strict, usual)).toEqual(["review", "review"]);
+  expect(first(strict, strict)).toEqual(["reject", "reject"]);
+  expect(first(loose, strict)).toEqual(["reject", "reject"]);
+  expect(first(strict, usual, true)).toEqual(["review", "reject"]);
+  expect(first(loose, usual, true)).toEqual(["ok", "reject"]);
+});
+
 /** A line of words, as `tests/marks.py` does: an x is surely none, and a ? is a 4 or none. */
 function wordsOf(...words: string[]): Judged[] {
   let x = 0;

@@ -1,8 +1,11 @@
 /** What digits are worth beside each other. As Python's `company.py`. */
 
 import { median } from "./image.ts";
-import type { Box, Digit, Status } from "./page.ts";
+import type { Box, Digit } from "./page.ts";
 import { dateSlashes } from "./signs.ts";
+
+/** The confidence from which a digit counts as sure where the dial, which may be set, has no say. */
+export const SURE = 0.9;
 
 const LETTER = 0.8; // what is so probably a letter is no digit
 const MAYBE = 0.05; // ... and what may be one is not ok, but for a line of digits
@@ -23,26 +26,50 @@ const [NONE, PER_DIGIT] = [4, 2];
  * Judge digits by what stands beside them, given how probably each is a letter. What may be a
  * slash, an o or another sign, and bars and rings alone, are doubted unless they are digits; on a
  * crowded page, and where nothing is sure and most marks are none, whatever is not sure is no digit.
+ * What is sure there, the same digits say when judged as sure from SURE on.
  */
 export function inCompany<T extends Digit>(
   lines: readonly (readonly T[])[],
   letters: readonly Float64Array[],
-  { isCrowded = false, areDigits = false } = {},
+  { usual = lines, isCrowded = false, areDigits = false }: Company<T> = {},
+): T[][] {
+  const seen = beside(lines, letters, isCrowded, areDigits);
+  const told = usual === lines ? seen : beside(usual, letters, isCrowded, areDigits);
+  const isPhotograph = !areDigits && !told.flat().some(isSure) && areMostNone(told.flat());
+  if (!isCrowded && !isPhotograph) return seen;
+  return seen.map((line, number) =>
+    line.map((digit, index) =>
+      told[number]![index]!.status === "review" ? { ...digit, status: "reject" } : digit,
+    ),
+  );
+}
+
+interface Company<T> {
+  usual?: readonly (readonly T[])[];
+  isCrowded?: boolean;
+  areDigits?: boolean;
+}
+
+/** Reject letters, and doubt what may be a letter, a sign or anything. */
+function beside<T extends Digit>(
+  lines: readonly (readonly T[])[],
+  letters: readonly Float64Array[],
+  isCrowded: boolean,
+  areDigits: boolean,
 ): T[][] {
   const judged = lines.map((line, number) =>
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
-  const seen = areDigits
-    ? judged
-    : withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
-  const areAnything =
-    !areDigits && seen.flat().every((digit) => digit.status !== "ok" || isBarOrRing(digit));
-  const areNone = isCrowded || (areAnything && areMostNone(seen.flat()));
-  const worse = (status: Status): Status => {
-    if (status === "ok" && areAnything) return areNone ? "reject" : "review";
-    return status === "review" && areNone ? "reject" : status;
-  };
-  return seen.map((line) => line.map((digit) => ({ ...digit, status: worse(digit.status) })));
+  if (areDigits) return judged;
+  const seen = withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
+  if (seen.flat().some((digit) => isSure(digit) && !isBarOrRing(digit))) return seen;
+  return seen.map((line) =>
+    line.map((digit) => (isSure(digit) ? { ...digit, status: "review" } : digit)),
+  );
+}
+
+function isSure({ status }: Digit): boolean {
+  return status === "ok";
 }
 
 function areMostNone(digits: readonly Digit[]): boolean {
@@ -50,17 +77,17 @@ function areMostNone(digits: readonly Digit[]): boolean {
   return numNone >= Math.max(NONE, PER_DIGIT * (digits.length - numNone));
 }
 
-function among<T extends Digit>(line: readonly T[], letters: Float64Array, isSure: boolean): T[] {
+function among<T extends Digit>(line: readonly T[], letters: Float64Array, ofNumber: boolean): T[] {
   return line.map((digit, index) => {
     const letter = letters[index]!;
     if (letter > LETTER && digit.status !== "blank") return { ...digit, status: "reject" };
-    const isDoubted = letter > MAYBE && digit.status === "ok" && !isSure;
+    const isDoubted = letter > MAYBE && isSure(digit) && !ofNumber;
     return isDoubted ? { ...digit, status: "review" } : digit;
   });
 }
 
 function isNumber(line: readonly Digit[]): boolean {
-  return line.length >= NUMBER && line.every(({ status }) => status === "ok");
+  return line.length >= NUMBER && line.every(isSure);
 }
 
 function withoutSlashes<T extends Digit>(line: readonly T[]): T[] {
@@ -112,7 +139,7 @@ function withoutDates<T extends Digit>(line: readonly T[]): T[] {
 
 /** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */
 function withoutSigns<T extends Digit>(lines: readonly T[][]): T[][] {
-  const sure = lines.flat().filter(({ status }) => status === "ok");
+  const sure = lines.flat().filter(isSure);
   const usual = sure.length ? median(sure.map(({ box }) => box[3])) : 0;
   const isOdd = ({ value, box: [, , , height] }: Digit): boolean => {
     const [low, high] = USUAL[value] ?? [0, Infinity];

@@ -2,7 +2,7 @@
 
 import type { Segment } from "./atoms.ts";
 import { type Mark, readAgain, type Speak } from "./clusters.ts";
-import { inCompany } from "./company.ts";
+import { SURE, inCompany } from "./company.ts";
 import { atAnyWidth, judge, type Output, probabilities, type Rule } from "./decide.ts";
 import { cropped, type Ink, padded, plane } from "./image.ts";
 import { choose, noneSharesOf } from "./lattice.ts";
@@ -72,13 +72,14 @@ export async function readInk(
     : await readSegments(findLines(part, isOneLine), rule, run);
   const isPage = !areDigits && !isOneLine;
   const signs = isPage ? asSigns(marks, rule.classes) : [];
-  const rows = marks.map((row, number) =>
-    row.map((mark, index) => {
-      const isSign = Boolean(signs[number]?.[index]);
-      const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || isSign;
-      return seen({ ...mark, isDoubted }, rule);
-    }),
-  );
+  const by = (one: Rule): SeenDigit[][] =>
+    marks.map((row, number) =>
+      row.map((mark, index) => {
+        const isSign = Boolean(signs[number]?.[index]);
+        const isDoubted = mark.isDoubted || isCutOff(mark.box, part) || isSign;
+        return seen({ ...mark, isDoubted }, one);
+      }),
+    );
   const place = ([x, y, width, height]: Box): Box => {
     const [fromX, toX] = within(left + x - margin, width, ink.width);
     const [fromY, toY] = within(top + y - margin, height, ink.height);
@@ -87,7 +88,8 @@ export async function readInk(
   const letters = lettersOf(marks).map((row, number) =>
     row.map((letter, index) => (signs[number]?.[index] === 1 ? 1 : letter)),
   );
-  const lines = inCompany(rows, letters, {
+  const lines = inCompany(by(rule), letters, {
+    usual: by({ ...rule, threshold: SURE }),
     isCrowded: Boolean(note),
     areDigits: areDigits || isOneLine,
   }).map((row) => row.map((digit) => ({ ...digit, box: place(digit.box) })));

@@ -108,6 +108,10 @@ class ConfigSection:
         return cls(**values)
 
 
+ADDED_IMAGES = ("synthetic", "nondigits", "crops", "characters")
+"""The fields of ``DataConfig`` that say how many images are learned from beside the source's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(ConfigSection):
     """Which labelled images to learn from."""

@@ -113,23 +113,11 @@ def export(
         "litert": lambda part: _litert(model, part),
         "litert-int8": lambda part: _litert_int8(model, part, ink[-_NUM_REPRESENTATIVE:]),
     }
-    try:
-        with written_whole(path) as part:
-            with _quiet():
-                run = writers[target](part)
-                parity = _compare(model, run, ink[:NUM_COMPARED], labels[:NUM_COMPARED])
-            _require(parity, target)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
-    except ImportError as error:
-        raise MissingExtraError(f"Exporting to {target} ({error.name})", "train") from error
-    except ExportError:
-        raise
-    except Exception as error:  # a converter may raise anything
-        raise ExportError(
-            f"The model could not be converted to {target}: {type(error).__name__}: {error} "
-            "Try other versions of keras and its exporters: inkdigits doctor"
-        ) from error
+    with _converting("model", target, path), written_whole(path) as part:
+        with _quiet():
+            run = writers[target](part)
+            parity = _compare(model, run, ink[:NUM_COMPARED], labels[:NUM_COMPARED])
+        _require(parity, target)
     return parity
 
 
@@ -161,17 +149,12 @@ def add_part(
     """
     check_name("bundle", path)
     what = PARTS[kind]
-    try:
+    with _converting(what, "bundle", path):
         model(examples[0][None])  # Keras exports only a model that was called
         with tempfile.TemporaryDirectory() as folder, _quiet():
             graph = Path(folder) / f"{kind}.onnx"
             _write_graph(model, graph, _AXES[kind])
             content = graph.read_bytes()
-    except Exception as error:  # a converter may raise anything
-        raise ExportError(
-            f"The {what} could not be converted: {type(error).__name__}: {error} "
-            "Try other versions of keras and its exporters: inkdigits doctor"
-        ) from error
     candidate = Bundle(bundle.manifest, bundle.graph, None, **{kind: content})
     run = candidate.run_strip if kind == "lines" else candidate.run_page
     certain = softmax if kind == "lines" else sigmoid
@@ -415,6 +398,26 @@ def _litert_run(content: bytes) -> _Run:
 
     runner = Interpreter(model_content=content).get_signature_runner()
     return lambda ink: _joined(runner(ink=ink))
+
+
+@contextmanager
+def _converting(what: str, target: str, path: Path) -> Iterator[None]:
+    """Say what went wrong: the file cannot be written, something is missing, or what it was."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except ImportError as error:
+        doing = f"Exporting the {what} to {target} ({error.name})"
+        raise MissingExtraError(doing, "train") from error
+    except ExportError:
+        raise
+    except Exception as error:  # a converter may raise anything
+        said = str(error).rstrip(". ")
+        raise ExportError(
+            f"The {what} could not be converted to {target}: {type(error).__name__}: {said}. "
+            "Try other versions of keras and its exporters: inkdigits doctor"
+        ) from error
 
 
 @contextmanager

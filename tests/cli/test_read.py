@@ -52,6 +52,14 @@ class TestText:
             "box: left out b.HEIC, c.pdf, d.pdf and 1 more; PDF, HEIC and AVIF are not read\n"
         )
 
+    def test_a_folder_of_nothing_else_tells_what_is_left_out(self, inkdigits, tmp_path):
+        (tmp_path / "box").mkdir()
+        (tmp_path / "box" / "scan.pdf").touch()
+        done = inkdigits("read", "box")
+        assert done.code == 1
+        assert "box: left out scan.pdf; PDF, HEIC and AVIF are not read\n" in done.err
+        assert "holds no image" in done.err
+
     def test_a_picture_given_twice_is_read_twice(self, inkdigits, write):
         write("a.png", "4")
         assert inkdigits("read", "a.png", "a.png").out == "a.png: 4\n" * 2
@@ -115,7 +123,8 @@ class TestText:
             for digit in page.digits
             if str(digit.status) != "reject"
         )
-        assert f"not sure of {num_unsure} of {len(page.digits)} digits" in done.err
+        num_digits = sum(str(digit.status) != "reject" for digit in page.digits)
+        assert f"not sure of {num_unsure} of {num_digits} digits" in done.err
         plain = inkdigits("read", path, "--bundle", mine, "--min-status", "review")
         assert plain.out == page.text + "\n"
 
@@ -338,7 +347,7 @@ class TestRefusals:
         for name, (content, _) in contents.items():
             (tmp_path / name).write_bytes(content)
         (tmp_path / "papers").mkdir()
-        (tmp_path / "papers" / "paper.pdf").write_bytes(b"%PDF-1.7\n")
+        (tmp_path / "papers" / "notes.txt").touch()
         return {name: message for name, (_, message) in contents.items()} | {
             "nowhere.png": "There is no nowhere.png",
             "*.jpg": "There is no *.jpg",  # the shell found nothing

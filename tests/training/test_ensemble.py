@@ -259,6 +259,20 @@ def test_members_that_were_validated_on_other_images_are_refused(
     assert not folder.exists()
 
 
+def test_fonts_are_those_of_the_members_that_learned_from_them(
+    pair, other: Run, tmp_path: Path, folder: Path
+):
+    examples = load_examples(pair.config().data, None)
+    typed = [
+        changed(other, tmp_path / name, data={"characters": 9, "fonts": f"{name}/*.ttf"})
+        for name in ("mine", "yours")
+    ]
+    data = join([other.folder, typed[0]], folder, examples=examples).config().data
+    assert (data.characters, data.fonts) == (9, "mine/*.ttf")
+    with pytest.raises(RunError, match=r"other fonts, mine/\*\.ttf and yours/\*\.ttf"):
+        join(typed, tmp_path / "both", examples=examples)
+
+
 def test_data_that_is_not_what_it_was_is_refused(other: Run, tmp_path: Path, folder: Path):
     shutil.copytree(other.folder, tmp_path / "stranger")
     facts = other.read_json("environment.json") | {"validation_sha256": "0" * 64}

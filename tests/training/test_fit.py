@@ -218,18 +218,20 @@ def test_a_bundle_is_told_where_the_run_comes_from(trained):
 
 
 @pytest.mark.parametrize(
-    ("source", "synthetic", "expected"),
+    ("source", "added", "expected"),
     [
-        ("mnist", 0, ["MNIST", "QMNIST"]),
-        ("mnist", 5, ["MNIST", "QMNIST", "inkdigits.synthesis"]),
-        ("mine.npz", 5, ["mine.npz", "inkdigits.synthesis"]),
+        ("mnist", {}, ["MNIST", "QMNIST"]),
+        ("mnist", {"synthetic": 5}, ["MNIST", "QMNIST", "inkdigits.synthesis"]),
+        ("mine.npz", {"synthetic": 5}, ["mine.npz", "inkdigits.synthesis"]),
+        ("mine.npz", {"crops": 5}, ["mine.npz", "inkdigits.synthesis"]),
+        ("mine.npz", {"characters": 5, "fonts": "my/*.ttf"}, ["mine.npz", r"fonts: my/*.ttf"]),
     ],
 )
 def test_attribution_names_every_source(
-    trained, folder: Path, source: str, synthetic: int, expected: list[str]
+    trained, folder: Path, source: str, added: dict[str, Any], expected: list[str]
 ):
     shutil.copytree(trained.run.folder, folder)
-    config = trained.config.replace(data={"source": source, "synthetic": synthetic})
+    config = trained.config.replace(data={"source": source, "synthetic": 0} | added)
     Run(folder).write("config.toml", config.to_toml())
     attribution = describe(Run(folder))["attribution"]
     assert len(attribution) == len(expected)

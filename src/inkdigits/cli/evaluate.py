@@ -91,7 +91,7 @@ def evaluate(
 
         write_report(
             report,
-            title=f"{what.name} on {images.name}",
+            title=f"{what.resolve().name} on {images.name}",
             metrics=metrics,
             probabilities=of_digits,
             labels=images.labels,
@@ -145,7 +145,7 @@ def _reader(what: Path) -> "Reader":
                 *(keras.ops.convert_to_numpy(outputs[name]) for name in GraphOutput._fields)
             )
 
-    return Reader(_OfKeras({"name": what.name, "classes": CLASSES, **facts}, b""))
+    return Reader(_OfKeras({"name": what.resolve().name, "classes": CLASSES, **facts}, b""))
 
 
 def _robustness(reader: "Reader", images: "LabelledImages") -> "list[Robustness]":

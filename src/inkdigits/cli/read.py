@@ -127,13 +127,12 @@ def _looks(
 
     for given in pictures:
         try:
-            files = [given] if given == _STDIN else image_files(given)
             if others := left_out(given):
                 names = ", ".join(file.name for file in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""
                 remark = f"{given}: left out {names}{more}; PDF, HEIC and AVIF are not read"
                 print(remark, file=sys.stderr)
-            for path in files:
+            for path in [given] if given == _STDIN else image_files(given):
                 try:
                     source = sys.stdin.buffer.read() if path == _STDIN else path
                     pages = reader.look_pages(source, single=single, line=line, name=str(path))
@@ -158,7 +157,7 @@ def _remark(page: Page) -> str:
     if page.status is Status.BLANK:
         return "blank: nothing that could be a digit"
     parts = [
-        f"not sure of {not_sure} of {count} digits" if not_sure else "",
+        f"not sure of {not_sure} of {count - rejected} digits" if not_sure else "",
         f"{rejected} of {count} marks are no digits" if rejected else "",
         page.note,
     ]

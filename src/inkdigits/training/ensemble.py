@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from inkdigits.config import Config
+from inkdigits.config import ADDED_IMAGES, Config
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.models.canonical import Canonical
 from inkdigits.models.ensemble import averaged, ensemble
@@ -27,7 +27,6 @@ from inkdigits.training.run import Run, environment, network_of
 from inkdigits.training.start import kind_of, root_sha256
 
 _SHARED = ("source", "limit", "validation_share", "seed")  # of [data]: they settle who validates
-_ADDED = ("synthetic", "nondigits", "crops", "characters")
 # Of a member, which may have been trained elsewhere than it is joined.
 _MADE = (
     "python",
@@ -158,7 +157,16 @@ def _common(members: Sequence[Run], average_weights: bool) -> Config:
                     f"{expected!r}: members must be validated on the same images. Train one of "
                     "them again."
                 )
-    added = {name: max(getattr(config.data, name) for config in configs) for name in _ADDED}
+    added: dict[str, Any] = {
+        name: max(getattr(config.data, name) for config in configs) for name in ADDED_IMAGES
+    }
+    fonts = sorted({config.data.fonts for config in configs if config.data.characters})
+    if len(fonts) > 1:
+        raise RunError(
+            f"The members learned from characters of other fonts, {' and '.join(fonts)}, but are "
+            "validated on the same ones. Train one of them again."
+        )
+    added["fonts"] = fonts[0] if fonts else ""
     if average_weights:
         return configs[0].replace(data=added)
     names = "+".join(config.train.model for config in configs)  # no recipe: it cannot be trained
@@ -257,7 +265,7 @@ def _facts(member: Run, config: Config) -> dict[str, Any]:
     made = member.read_json("environment.json")
     kept = {name: made[name] for name in _MADE if name in made}
     return {
-        "run": member.folder.name,
+        "run": member.folder.resolve().name,
         "differs": own,
         "model_sha256": hashlib.sha256(member.model_path.read_bytes()).hexdigest(),
         "val_accuracy": member.history()[-1]["val_accuracy"],

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import data
-from inkdigits.config import Config, DataConfig
+from inkdigits.config import ADDED_IMAGES, Config, DataConfig
 from inkdigits.data.splits import split_validation
 from inkdigits.errors import ConfigError
 from inkdigits.models.zoo import NUM_CLASSES
@@ -125,7 +125,7 @@ def validation_images(
     Returns:
         ink (n, H, W) float32 and labels (n,).
     """
-    trained_on_only = {"synthetic": 0, "nondigits": 0, "crops": 0, "characters": 0}
+    trained_on_only = dict.fromkeys(ADDED_IMAGES, 0)
     examples = load_examples(config.replace(data=trained_on_only).data, data_dir)
     return examples.validation_images, examples.validation_labels
 

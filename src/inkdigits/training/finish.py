@@ -102,8 +102,8 @@ def made_of(run: Run) -> dict[str, Any]:
         ],
         "synthetic": [drawn],
     }.get(config.data.source, [f"Images of the person who trained it: {config.data.source}"])
-    is_drawn = config.data.synthetic or config.data.strips or config.data.patches
-    if is_drawn and drawn not in attribution:
+    with_drawn = (config.data.synthetic, config.data.crops, config.data.strips, config.data.patches)
+    if any(with_drawn) and drawn not in attribution:
         attribution.append(drawn)
     if config.data.characters:
         attribution.append(f"Characters of fonts: {config.data.fonts}")

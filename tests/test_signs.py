@@ -124,6 +124,25 @@ def test_a_1_that_leans_more_than_the_digits_around_may_be_a_slash(text, leans, 
 
 
 @pytest.mark.parametrize(
+    ("texts", "leans", "expected"),
+    [
+        (["7110", "9110"], {1: 0.34}, {1}),  # 7/10 and 9/10
+        (["7110", "9110"], {1: 0.2}, set()),  # a hand's 1s differ by so much
+        (["7110", "910"], {1: 0.34}, set()),  # two lean, but one 1 alone is no hand's way
+        (["7110", "2347"], {1: 0.34}, set()),  # two 1s, which may be two ways to write them
+        (["7110", "911"], {1: 0.34, 2: 0.34}, set()),  # nobody ends a number with a slash
+    ],
+)
+def test_1s_that_lean_apart_from_the_pages_others_may_be_slashes(texts, leans, expected):
+    lines = [
+        [leaning(mark, leans.get(at, 0.1)) for at, mark in enumerate(line_of(text))]
+        for text in texts
+    ]
+    for found in as_slashes(lines, CLASSES):
+        assert set(np.flatnonzero(found == 0.5)) == set(np.flatnonzero(found)) == expected
+
+
+@pytest.mark.parametrize(
     ("lean", "above", "below", "expected"),
     [
         (0.35, 3, 3, 1.0),  # upright for a slash, but far beyond 68 and 19

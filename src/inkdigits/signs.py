@@ -4,6 +4,7 @@ A network that looks at one mark alone cannot tell; the glyphs beside it, and th
 slashes would make of a word, can.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,6 +28,8 @@ _SLANTED, _MORE = 0.4, 0.27  # of a slash; ... than the digits of the page do
 _NUM_OTHERS, _NEAR = 2, 1.0  # digits that tell how a hand slants; so near, in a slash's heights
 _TALL = 0.12  # in the heights of the digits beside it: so far a slash reaches beyond an end of both
 _STEEPEST, _UNLIKE = 0.3, 0.2  # of one that does so at both ends; ... than the page's own 1s lean
+# Of 100 1s of a hand, 8 to a page, four lean so far apart from others; between digits are fewer.
+_LEANING, _APART = 0.25, 0.15  # of slashes of one page; ... from its 1s
 _WORD = 1.0  # a word ends at a wider space, in heights
 _DAYS, _MONTHS, _YEAR = 31, 12, (2, 4)  # the highest numbers; digits of a year
 
@@ -73,7 +76,8 @@ def in_parentheses(line: Sequence[Mark], classes: str) -> list[bool]:
 def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np.float64]]:
     """Which marks of a page may be slashes, and which surely are: 1s between digits that lean.
 
-    One that leans far more than the digits of the page do may be a slash. It is one if it reaches
+    One that leans far more than the digits of the page do may be a slash, and so may each of two or
+    more, between digits all, that lean apart from two other 1s or more, as in 7/10 and 9/10. It is one if it reaches
     beyond both ends of the digits beside it as well, and then need not lean more than a fast hand's
     1s, where the page has other 1s to show that they stand otherwise, or two make a date of their
     word, as 12/4/2026. So are two that do, and lean far more, if one of them reaches beyond an end.
@@ -94,9 +98,10 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
     may_be = max(_SLANTED, statistics.median(others) + _LEANS["1"] + _MORE)
     ones = [mark.lean for mark in marks if mark.value == "1" and not mark.is_long]
     surely = statistics.median(ones) + _UNLIKE if ones else may_be
+    apart = _leaning_apart(marks)
     for of, row in zip(found, rows, strict=True):
         for mark in row:
-            if mark.lean > may_be and mark.is_between:
+            if mark.is_between and (mark.lean > may_be or mark.lean >= apart):
                 of[mark.number] = 0.5
             if mark.lean > surely and mark.is_long:
                 of[mark.number] = 1.0
@@ -107,6 +112,17 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
             if any(max(row[place].beyond) > _TALL for place in pair):
                 of[[row[place].number for place in pair]] = 1.0
     return found
+
+
+def _leaning_apart(marks: Sequence["_Leaning"]) -> float:
+    """The least lean of the page's 1s that may be slashes since they lean apart from its others."""
+    ones = sorted((mark.lean, mark.is_between) for mark in marks if mark.value == "1")
+    for at in range(2, len(ones) - 1):
+        lean = ones[at][0]
+        is_apart = lean > _LEANING and lean - ones[at - 1][0] > _APART
+        if is_apart and all(is_between for _, is_between in ones[at:]):
+            return lean
+    return math.inf
 
 
 def date_slashes(values: Sequence[str], boxes: Sequence[Box], leans: Sequence[bool]) -> list[int]:

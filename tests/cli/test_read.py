@@ -44,12 +44,13 @@ class TestText:
 
     def test_what_a_folder_holds_besides_is_told(self, inkdigits, write, tmp_path):
         write("box/a.png", "407")
-        for name in ("b.HEIC", "c.pdf", "d.pdf", "e.pdf", "notes.txt"):
+        (tmp_path / "box" / "d").mkdir()
+        for name in ("b.HEIC", "c.pdf", "e.pdf", "notes.txt"):
             (tmp_path / "box" / name).touch()
         done = inkdigits("read", "box")
         assert (done.code, done.out) == (0, "box/a.png: 407\n")
         assert done.err == (
-            "box: left out b.HEIC, c.pdf, d.pdf and 1 more; PDF, HEIC and AVIF are not read\n"
+            "box: left out b.HEIC, c.pdf, d and 1 more; PDF, HEIC, AVIF and sub-folders are not read\n"
         )
 
     def test_a_folder_of_nothing_else_tells_what_is_left_out(self, inkdigits, tmp_path):
@@ -57,7 +58,7 @@ class TestText:
         (tmp_path / "box" / "scan.pdf").touch()
         done = inkdigits("read", "box")
         assert done.code == 1
-        assert "box: left out scan.pdf; PDF, HEIC and AVIF are not read\n" in done.err
+        assert "box: left out scan.pdf; PDF, HEIC, AVIF and sub-folders are not read\n" in done.err
         assert "holds no image" in done.err
 
     def test_a_picture_given_twice_is_read_twice(self, inkdigits, write):

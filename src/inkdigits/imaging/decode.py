@@ -150,11 +150,16 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
 
 
 def left_out(path: str | Path) -> list[Path]:
-    """List the PDF, HEIC and AVIF files of a folder: pages perhaps, which cannot be read."""
+    """List what of a folder may hold pages, but is not read: sub-folders, PDF, HEIC and AVIF."""
     path = Path(path)
-    if not path.is_dir():  # a file, or standard input
+    if not _exists(path) or not path.is_dir():  # a file, or standard input
         return []
-    return sorted(file for file in _listed(path) if file.suffix.lower() in _OTHER_SUFFIXES)
+    return sorted(
+        file
+        for file in _listed(path)
+        if not file.name.startswith(".")
+        and (file.suffix.lower() in _OTHER_SUFFIXES or file.is_dir())
+    )
 
 
 def image_files(path: str | Path) -> list[Path]:

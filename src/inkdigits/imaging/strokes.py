@@ -32,6 +32,7 @@ _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
 _POSSIBLE = 0.05  # ... but in a mark no lower than those of which it is sure, such as a long 1
 _LOWEST = 0.75  # is no lower, in heights of a typical one
+_NEAR, _LEVEL = 1.0, 0.2  # of its height: so near another, and so level with it, is in its row
 _SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks as high are no page of digits: how many they are must be seen
@@ -154,6 +155,7 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_alike = (stats[:, cv2.CC_STAT_HEIGHT] > _LOWEST * typical_px) & ~is_large
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
     is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
+    is_written |= is_alike & _in_rows_of(stats, is_written & ~is_large, is_alike & ~is_written)
     least_px = _LOWEST * typical_px if len(sure.label) else 0
     is_written |= np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
@@ -161,6 +163,38 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_kept &= ~is_rule
     written = np.asarray(np.maximum(found, np.where(is_kept, ink, 0)), np.float32)
     return without_rings(_without_ghosts(written, seen))  # of a ring on squared paper, it shows now
+
+
+def _in_rows_of(
+    stats: NDArray[np.int32], is_written: NDArray[np.bool_], is_open: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which open marks stand in a row with one that was written, as high and at the same level.
+
+    Args:
+        stats: (n, 5) of OpenCV's components.
+        is_written: (n,) what was written for sure.
+        is_open: (n,) what is asked about.
+    """
+    left, top, width, height = stats[:, :4].T
+    right, bottom = left + width, top + height
+    is_beside = np.zeros(len(stats), bool)
+    open_marks, known = np.flatnonzero(is_open).tolist(), is_written.copy()
+    while open_marks:
+        of = np.flatnonzero(known)
+        found = [
+            mark
+            for mark in open_marks
+            if (
+                (np.maximum(left[of] - right[mark], left[mark] - right[of]) < _NEAR * height[of])
+                & (np.abs(top[of] - top[mark]) < _LEVEL * height[of])
+                & (np.abs(bottom[of] - bottom[mark]) < _LEVEL * height[of])
+            ).any()
+        ]
+        if not found:
+            break
+        is_beside[found] = known[found] = True
+        open_marks = [mark for mark in open_marks if not known[mark]]
+    return is_beside
 
 
 def _without_ghosts(written: Ink, seen: Ink) -> Ink:

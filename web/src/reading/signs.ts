@@ -16,6 +16,8 @@ const NEAR = 1; // in a slash's heights
 const TALL = 0.12; // in the heights of the digits beside it: so far a slash reaches beyond an end
 const STEEPEST = 0.3; // of one that does so at both ends
 const UNLIKE = 0.2; // ... than the page's own 1s lean
+const LEANING = 0.25; // of slashes of one page
+const APART = 0.15; // ... from its 1s
 const WORD = 1; // a word ends at a wider space, in heights
 const [DAYS, MONTHS] = [31, 12];
 
@@ -48,7 +50,8 @@ export function inParentheses(line: readonly Mark[], classes: string): boolean[]
 
 /**
  * Which marks of each line may be slashes, and which surely are: 1s between digits that lean.
- * One that leans far more than the digits of the page do may be a slash. It is one if it reaches
+ * One that leans far more than the digits of the page do may be a slash, and so may two or more
+ * that lean apart from two other 1s or more. It is one if it reaches
  * beyond both ends of the digits beside it as well, and then need not lean so much, where other 1s
  * of the page stand otherwise, or two make a date of their word. So are two that do, and lean far
  * more, if one of them reaches beyond an end. 0.5 for what may be one, 1 for what surely is.
@@ -64,10 +67,11 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
   const mayBe = Math.max(SLANTED, median(others) + LEANS[1]! + MORE);
   const ones = marks.filter((mark) => mark.value === "1" && !isLong(mark)).map(({ lean }) => lean);
   const surely = ones.length ? median(ones) + UNLIKE : mayBe;
+  const apart = leaningApart(marks);
   rows.forEach((row, line) => {
     const of = found[line]!;
     for (const mark of row) {
-      if (mark.lean > mayBe && mark.isBetween) of[mark.number] = 0.5;
+      if (mark.isBetween && (mark.lean > mayBe || mark.lean >= apart)) of[mark.number] = 0.5;
       if (mark.lean > surely && isLong(mark)) of[mark.number] = 1;
     }
     const places = dateSlashes(
@@ -80,6 +84,22 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
     }
   });
   return found;
+}
+
+/** The least lean of the page's 1s that may be slashes since they lean apart from its others. */
+function leaningApart(marks: readonly Leaning[]): number {
+  const ones = marks
+    .filter(({ value }) => value === "1")
+    .sort((one, other) => one.lean - other.lean);
+  const at = ones.findIndex(
+    ({ lean }, place) =>
+      place >= 2 &&
+      place < ones.length - 1 &&
+      lean > LEANING &&
+      lean - ones[place - 1]!.lean > APART &&
+      ones.slice(place).every(({ isBetween }) => isBetween),
+  );
+  return at < 0 ? Infinity : ones[at]!.lean;
 }
 
 /** A digit of a line, and whether it leans as a slash does. */

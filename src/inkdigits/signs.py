@@ -77,10 +77,11 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
     """Which marks of a page may be slashes, and which surely are: 1s between digits that lean.
 
     One that leans far more than the digits of the page do may be a slash, and so may each of two or
-    more, between digits all, that lean apart from two other 1s or more, as in 7/10 and 9/10. It is one if it reaches
-    beyond both ends of the digits beside it as well, and then need not lean more than a fast hand's
-    1s, where the page has other 1s to show that they stand otherwise, or two make a date of their
-    word, as 12/4/2026. So are two that do, and lean far more, if one of them reaches beyond an end.
+    more, between digits all, that lean apart from two other 1s or more, as in 7/10 and 9/10. It is
+    one if it reaches beyond both ends of the digits beside it as well, and then need not lean more
+    than a fast hand's 1s, where the page has other 1s to show that they stand otherwise, or two
+    make a date of their word, as 12/4/2026. So are two that do, and lean far more, if one of them
+    reaches beyond an end.
 
     Args:
         lines: marks.

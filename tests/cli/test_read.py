@@ -50,7 +50,8 @@ class TestText:
         done = inkdigits("read", "box")
         assert (done.code, done.out) == (0, "box/a.png: 407\n")
         assert done.err == (
-            "box: left out b.HEIC, c.pdf, d and 1 more; PDF, HEIC, AVIF and sub-folders are not read\n"
+            "box: left out b.HEIC, c.pdf, d and 1 more; "
+            "PDF, HEIC, AVIF and sub-folders are not read\n"
         )
 
     def test_a_folder_of_nothing_else_tells_what_is_left_out(self, inkdigits, tmp_path):

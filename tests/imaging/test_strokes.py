@@ -258,13 +258,13 @@ class TestFindStrokes:
         truth = ink.copy()
         truth[50:, 200:205] = 0
         ink[40:90, 250:255] = 1  # a pale 1, of which it has a hint
-        ink[40:90, 300:305] = 1  # a wall, of which it is hardly sure
+        ink[25:75, 300:305] = 1  # a wall, of which it is hardly sure
         ink[60:90, 350:355] = 1  # a tick, which is lower than digits
         ink[40:140, 400:405] = 1  # a long 1, of which it has a hint
         ink[5:155, 440:445] = 1  # a line, which is longer than that
         said = _logits(truth, (160, 480))
         said[40:90, 250:255] = -2.2  # 0.1
-        said[40:90, 300:305] = -3.5  # 0.03
+        said[25:75, 300:305] = -3.5  # 0.03
         said[60:90, 350:355] = -1.7  # 0.15
         said[40:60, 400:405] = said[5:25, 440:445] = -2.2
         found = found_by(ink, ink, lambda seen: said)
@@ -273,6 +273,31 @@ class TestFindStrokes:
         assert (found[40:140, 400:405] == 1).all()
         assert not found[:, 290:395].any()
         assert not found[:, 410:].any()
+
+    @pytest.mark.parametrize(
+        ("place", "is_kept"),
+        [
+            (np.s_[40:90, 92:95], True),  # a straight 1 beside a 5
+            (np.s_[46:98, 92:95], True),
+            (np.s_[54:104, 92:95], False),  # a wall, which stands lower
+            (np.s_[30:100, 92:95], False),  # ... or is higher
+            (np.s_[40:90, 160:163], False),  # far away it is no part of the number
+            (np.s_[100:150, 58:61], True),  # a straight 1 below a 5
+            (np.s_[100:150, 98:101], False),
+            (np.s_[145:195, 58:61], False),
+        ],
+    )
+    def test_what_stands_beside_a_digit_and_is_as_high_was_written_too(
+        self, write: Write, place: tuple[slice, slice], is_kept: bool
+    ) -> None:
+        digit = trimmed(write(["5"], height_px=50, pen_px=4))
+        height, width = digit.shape
+        truth = np.zeros((224, 256), np.float32)
+        truth[40 : 40 + height, 40 : 40 + width] = digit
+        ink = truth.copy()
+        ink[place] = 1
+        found = found_by(ink, ink, lambda seen: _logits(truth, seen.shape))
+        assert found[place].all() if is_kept else not found[place].any()
 
     @pytest.mark.parametrize(("logit", "is_kept"), [(-0.8, False), (3.0, True)])
     def test_a_ruling_between_strokes_is_none_unless_it_is_surely_written(

@@ -9,6 +9,7 @@ Source: Ronneberger, Fischer and Brox 2015, "U-Net", the kind of network.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -113,7 +114,8 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     """Leave only what was written.
 
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
-    it is no lower than others, a hint of one, and else left out whole. What is larger, such as a
+    it is no lower than others, a hint of one, or if it stands beside one that was written and is as
+    high, as a ruler-straight 1 does; and else left out whole. What is larger, such as a
     table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
     round digits, what shows through from the back, and on the paper the teeth of combs, are left
     out whatever the network says.
@@ -155,9 +157,13 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     is_alike = (stats[:, cv2.CC_STAT_HEIGHT] > _LOWEST * typical_px) & ~is_large
     is_written = np.bincount(labels[is_stroke], minlength=len(sides)) > 0
     is_written |= is_alike & (np.bincount(labels[likely > _POSSIBLE], minlength=len(sides)) > 0)
-    is_written |= is_alike & _in_rows_of(stats, is_written & ~is_large, is_alike & ~is_written)
     least_px = _LOWEST * typical_px if len(sure.label) else 0
-    is_written |= np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD
+    if np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD:
+        is_written[:] = True
+    else:
+        is_written |= _beside_written(
+            np.asarray(stats), is_written & ~is_large, is_alike & ~is_written
+        )
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     is_kept &= ~is_rule
@@ -165,36 +171,31 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     return without_rings(_without_ghosts(written, seen))  # of a ring on squared paper, it shows now
 
 
-def _in_rows_of(
-    stats: NDArray[np.int32], is_written: NDArray[np.bool_], is_open: NDArray[np.bool_]
+def _beside_written(
+    stats: NDArray[Any], is_written: NDArray[np.bool_], is_open: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which open marks stand in a row with one that was written, as high and at the same level.
+    """Which open marks stand in a row or a column with one that was written, and are as high.
 
     Args:
-        stats: (n, 5) of OpenCV's components.
+        stats: (n, 5) whole numbers, as OpenCV gives of its components.
         is_written: (n,) what was written for sure.
         is_open: (n,) what is asked about.
     """
     left, top, width, height = stats[:, :4].T
     right, bottom = left + width, top + height
-    is_beside = np.zeros(len(stats), bool)
-    open_marks, known = np.flatnonzero(is_open).tolist(), is_written.copy()
-    while open_marks:
-        of = np.flatnonzero(known)
-        found = [
-            mark
-            for mark in open_marks
-            if (
-                (np.maximum(left[of] - right[mark], left[mark] - right[of]) < _NEAR * height[of])
-                & (np.abs(top[of] - top[mark]) < _LEVEL * height[of])
-                & (np.abs(bottom[of] - bottom[mark]) < _LEVEL * height[of])
-            ).any()
-        ]
-        if not found:
-            break
-        is_beside[found] = known[found] = True
-        open_marks = [mark for mark in open_marks if not known[mark]]
-    return is_beside
+    found, new = np.zeros(len(stats), bool), np.flatnonzero(is_written)
+    while new.size:
+        of, others = np.flatnonzero(is_open & ~found)[:, None], new[None]
+        high = height[others]
+        across = np.maximum(left[others] - right[of], left[of] - right[others])
+        down = np.maximum(top[others] - bottom[of], top[of] - bottom[others])
+        ends = np.maximum(np.abs(top[others] - top[of]), np.abs(bottom[others] - bottom[of]))
+        is_level, is_as_high = (off < _LEVEL * high for off in (ends, np.abs(high - height[of])))
+        in_row = is_level & (across < _NEAR * high)
+        in_column = is_as_high & (across < 0) & (down < _NEAR * high)
+        new = of[(in_row | in_column).any(axis=1), 0]
+        found[new] = True
+    return found
 
 
 def _without_ghosts(written: Ink, seen: Ink) -> Ink:

@@ -66,11 +66,13 @@ class TestDial:
         through = json.loads(json.dumps(manifest()))
         assert Rule.of(through, 0.005) == Rule.of(manifest(), 0.005)
 
-    @pytest.mark.parametrize("max_error", [0.00099, 0.0, -0.5, 1.0, 2.0, math.inf, -math.inf])
+    @pytest.mark.parametrize(
+        "max_error", [0.00099, 0.0, -0.5, 1.0, math.inf, -math.inf, "0.01", None]
+    )
     def test_what_cannot_be_promised_is_refused(self, max_error):
         with pytest.raises(ConfigError, match="from 0.001 up to below 1.*0.001, 0.005, 0.02") as e:
             Rule.of(manifest(), max_error)
-        assert f"max_error is {max_error}" in str(e.value)
+        assert f"max_error is {max_error!r}" in str(e.value)
 
     def test_no_number_is_refused(self):
         with pytest.raises(ConfigError, match="max_error is nan"):

@@ -221,6 +221,15 @@ class TestManyDigits:
         alone = [reader.read(image, single=True).digits[0] for image in images]
         assert_same(reader.read_digits(images), alone)
 
+    def test_channels_come_last(self, reader):
+        with pytest.raises(BadArrayError, match=r"\(5, 3, 28, 28\).*np\.moveaxis\(images, 1, -1\)"):
+            reader.read_digits(np.zeros((5, 3, 28, 28), np.uint8))
+
+    def test_what_cannot_be_read_is_told_by_its_number(self, reader, digits):
+        broken = np.full((28, 28), np.nan)
+        with pytest.raises(BadArrayError, match=r"^Of picture 2, from 0: The array holds"):
+            reader.read_digits([*digits[0][:2], broken])
+
     @pytest.mark.parametrize(
         "nothing",
         [[], (), iter([]), np.zeros((0, 28, 28), np.uint8), np.zeros((0, 28, 28, 1)), np.zeros(0)],

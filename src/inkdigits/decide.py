@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,9 @@ class Rule:
                 f"The calibration of the bundle {manifest.get('name')!r} cannot be used ({error}). "
                 "Export it again from its run."
             ) from error
-        if not strictest <= max_error < 1:
+        if not isinstance(max_error, Real) or not strictest <= max_error < 1:
             raise ConfigError(
-                f"max_error is {max_error}, but the dial of this bundle goes from {strictest:g} "
+                f"max_error is {max_error!r}, but the dial of this bundle goes from {strictest:g} "
                 f"up to below 1; its settings: {', '.join(f'{error:g}' for error in sorted(dial))}."
             )
         setting = max(error for error in dial if error <= max_error)

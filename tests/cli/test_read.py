@@ -80,6 +80,12 @@ class TestText:
         assert (done.code, done.out) == (0, "")
         assert done.err == "blank.png: blank: nothing that could be a digit\n"
 
+    def test_a_dial_that_promises_too_much_is_said(self, inkdigits, write):
+        write("a.png", "407")
+        done = inkdigits("read", "a.png", "--max-error", "0.001")
+        assert (done.code, done.out) == (0, "407\n")
+        assert "no digit is ok: inkdigits-shipped cannot promise so few errors as 0.001" in done.err
+
     def test_single_takes_the_picture_for_one_digit(self, inkdigits, write):
         write("marks.png", "407")
         write("seven.png", "7")
@@ -401,6 +407,7 @@ class TestUsage:
             (["a.png", "--max-error", "nan"], "max_error is nan"),
             (["a.png", "--max-error", "1e-12"], "the dial of this bundle goes from"),
             (["a.png", "--show"], "--show"),
+            ([".", "--show", "."], "would be read as others the next time"),
         ],
     )
     def test_that_is_wrong_ends_with_2(self, inkdigits, write, arguments, said):

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from inkdigits.evaluation.calibration import DialSetting
 
 _GUARANTEE = """\
-A digit is ok when its confidence reaches the threshold; the others are left to a person. Each
+A digit is ok when its confidence reaches the threshold, and on a page nothing beside it speaks
+against it, as letters do for a lone 0; the others are left to a person. Each
 threshold was taken from the calibration digits so that, with a probability of at least 95 %, the
 share of errors among the digits that are ok is at most the error wanted, for digits like those
 of the calibration (one-sided 95 % Clopper-Pearson bound, fixed-sequence testing)."""

@@ -16,7 +16,8 @@ app = typer.Typer(
     name="inkdigits",
     help="Read handwritten digits, and say so when not sure.",
     epilog="Exit codes: 0, every input was processed, whatever its status; "
-    "1, some input could not be processed; 2, wrong usage; 130, a training was interrupted.",
+    "1, some input could not be processed; 2, wrong usage; 130, it was interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -66,7 +66,10 @@ def read(
         float, typer.Option(help="Largest share of errors wanted among the digits that are ok.")
     ] = DEFAULT_MAX_ERROR,
     min_status: Annotated[
-        MinStatus, typer.Option(help="In text: print ? for each digit whose status is worse.")
+        MinStatus,
+        typer.Option(
+            help="In text: print ? for a digit that is less sure; what is none is left out."
+        ),
     ] = MinStatus.REVIEW,
 ) -> None:
     """Read the digits in pictures.
@@ -77,13 +80,22 @@ def read(
         raise typer.BadParameter(
             "A picture is one digit or one line; leave out --single or --line."
         )
+    from inkdigits.evaluation.calibration import ANSWERS_NOTHING
     from inkdigits.reader import Reader
 
     reader = Reader(bundle, max_error=max_error)
+    if reader.rule.threshold >= ANSWERS_NOTHING:
+        promise = f"{reader.bundle.name} cannot promise so few errors as {max_error:g}"
+        print(f"no digit is ok: {promise} (inkdigits dial)", file=sys.stderr)
     failed: list[InkdigitsError] = []
     documents: list[dict[str, Any]] = []
     show_names: set[str] = set()
     if show is not None:
+        if show.resolve() in [given.resolve() for given in pictures if given != _STDIN]:
+            raise typer.BadParameter(
+                f"The pictures of --show would be read as others the next time, for {show} is "
+                "read. Give another folder."
+            )
         check_folder(show, "--show")
     if format is Format.CSV:
         _print_csv_header()

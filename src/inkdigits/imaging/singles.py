@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import BadArrayError
+from inkdigits.errors import BadArrayError, InputError
 from inkdigits.imaging.decode import Source, decode
 from inkdigits.imaging.ink import THUMBNAIL_PX, digit_ink, digits_ink, grey
 from inkdigits.reading import Box
@@ -36,8 +36,11 @@ def inks_of(
             return digits_ink(_grey(pixels)), [Box(0, 0, width, height)] * len(pixels)
         images = list(pixels)
     inks, boxes = [], []
-    for image in _many(images):
-        picture = decode(image)  # once more the same, if it was decoded
+    for number, image in enumerate(_many(images)):
+        try:
+            picture = decode(image)  # once more the same, if it was decoded
+        except InputError as error:
+            raise type(error)(f"Of picture {number}, from 0: {error}") from error
         inks.append(digit_ink(picture))
         boxes.append(Box(0, 0, picture.shape[1], picture.shape[0]))
     return inks, boxes
@@ -64,8 +67,9 @@ def _many(images: Any) -> Iterable[Source]:
 def _pixels(images: NDArray[Any]) -> NDArray[np.uint8]:
     """An array of pictures of one size → (n, H, W) or (n, H, W, 3) uint8."""
     if images.ndim == 4 and images.shape[3] not in (1, 3):
+        hint = " Put the channels last: np.moveaxis(images, 1, -1)." if images.shape[1] < 4 else ""
         raise BadArrayError(
-            f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3)."
+            f"An array of shape {images.shape} came. Expected (n, H, W) or (n, H, W, 1 or 3).{hint}"
         )
     pixels = images
     if images.dtype != np.uint8 or images.ndim != 3 or not images.size:

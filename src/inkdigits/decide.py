@@ -59,7 +59,8 @@ class Rule:
                 f"The calibration of the bundle {manifest.get('name')!r} cannot be used ({error}). "
                 "Export it again from its run."
             ) from error
-        if not isinstance(max_error, Real) or not strictest <= max_error < 1:
+        is_number = isinstance(max_error, Real)  # Python does not hold anybody to annotations
+        if not is_number or not strictest <= max_error < 1:
             raise ConfigError(
                 f"max_error is {max_error!r}, but the dial of this bundle goes from {strictest:g} "
                 f"up to below 1; its settings: {', '.join(f'{error:g}' for error in sorted(dial))}."

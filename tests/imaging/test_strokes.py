@@ -287,7 +287,7 @@ class TestFindStrokes:
             (np.s_[145:195, 58:61], False),
         ],
     )
-    def test_what_stands_beside_a_digit_and_is_as_high_was_written_too(
+    def test_a_bar_beside_a_digit_and_as_high_was_written_too_on_even_paper(
         self, write: Write, place: tuple[slice, slice], is_kept: bool
     ) -> None:
         digit = trimmed(write(["5"], height_px=50, pen_px=4))
@@ -298,6 +298,9 @@ class TestFindStrokes:
         ink[place] = 1
         found = found_by(ink, ink, lambda seen: _logits(truth, seen.shape))
         assert found[place].all() if is_kept else not found[place].any()
+        grain = np.random.default_rng(0).normal(0, 0.02, ink.shape).astype(np.float32)
+        photo = found_by(ink + grain, ink, lambda seen: _logits(truth, seen.shape))
+        assert not photo[place].any()
 
     @pytest.mark.parametrize(("logit", "is_kept"), [(-0.8, False), (3.0, True)])
     def test_a_ruling_between_strokes_is_none_unless_it_is_surely_written(

@@ -33,7 +33,9 @@ _SMALL_PX, _NEARER = 420, 2.2  # ... which is no larger, and so much enlarged
 _LIKELY = 0.2  # what is less sure than that is no stroke
 _POSSIBLE = 0.05  # ... but in a mark no lower than those of which it is sure, such as a long 1
 _LOWEST = 0.75  # is no lower, in heights of a typical one
+_NARROW = 0.25  # of its height: a bar is no wider
 _NEAR, _LEVEL = 1.0, 0.2  # of its height: so near another, and so level with it, is in its row
+_EVEN, _PAPER, _MOST_EVEN = 0.01, 0.03, 0.95  # so near the paper's shade is so much of all near it
 _SURE = 0.5  # what rules of ours take for a printed line or a table is none, if it is so sure
 _GHOST, _MOST_INK = 0.22, 0.9  # as dark, at most, as so much of what was written is: shows through
 _CROWD = 1000  # so many marks as high are no page of digits: how many they are must be seen
@@ -114,11 +116,11 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     """Leave only what was written.
 
     A mark no larger than a digit is kept as it is where the network found a stroke in it, or, if
-    it is no lower than others, a hint of one, or if it stands beside one that was written and is as
-    high, as a ruler-straight 1 does; and else left out whole. What is larger, such as a
-    table with all that touches it, is kept where there is a stroke, but for printed lines. Rings
-    round digits, what shows through from the back, and on the paper the teeth of combs, are left
-    out whatever the network says.
+    it is no lower than others, a hint of one, and else left out whole. But on perfectly even paper,
+    as of a screenshot, a bar beside what was written, and as high, is a ruler-straight 1. What is
+    larger, such as a table with all that touches it, is kept where there is a stroke, but for
+    printed lines. Rings round digits, what shows through from the back, and on the paper the teeth
+    of combs, are left out whatever the network says.
 
     Args:
         network: what is seen (H, W) float32, sides multiples of 32 → logits (H, W) of its being
@@ -160,10 +162,10 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     least_px = _LOWEST * typical_px if len(sure.label) else 0
     if np.count_nonzero(stats[:, cv2.CC_STAT_HEIGHT] > least_px) > _CROWD:
         is_written[:] = True
-    else:
-        is_written |= _beside_written(
-            np.asarray(stats), is_written & ~is_large, is_alike & ~is_written
-        )
+    elif _is_even(missing):  # elsewhere it may be a piece of a box's wall
+        is_bar = stats[:, cv2.CC_STAT_WIDTH] < _NARROW * stats[:, cv2.CC_STAT_HEIGHT]
+        is_open = is_bar & is_alike & ~is_written
+        is_written |= _beside_written(np.asarray(stats), is_written & ~is_large, is_open)
     is_kept = (labels > 0) & np.where(is_large[labels], near, is_written[labels])
     is_kept |= (labels == 0) & (near | _widened(is_kept))  # the soft edges of all these
     is_kept &= ~is_rule
@@ -171,10 +173,18 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     return without_rings(_without_ghosts(written, seen))  # of a ring on squared paper, it shows now
 
 
+def _is_even(missing: Ink) -> bool:
+    """Whether the paper has one shade, as no photographed one has."""
+    off = np.abs(missing)
+    return bool(np.count_nonzero(off < _EVEN) > _MOST_EVEN * np.count_nonzero(off < _PAPER))
+
+
 def _beside_written(
     stats: NDArray[Any], is_written: NDArray[np.bool_], is_open: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which open marks stand in a row or a column with one that was written, and are as high.
+
+    So do those beside these.
 
     Args:
         stats: (n, 5) whole numbers, as OpenCV gives of its components.

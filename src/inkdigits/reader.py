@@ -157,33 +157,11 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
-        note, margin = "", 0
-        framed = picture
-        if not single:
-            framed, margin = with_margin(picture)
-        if single:
-            ink = digit_ink(picture)
-            found = [Segment(_ink_box(ink), ink)] if ink.any() else []
-            marks = self._marks(found, self._read_alone([segment.ink for segment in found]))
-            lines = [marks] if marks else []
-        elif self.rule.rejects:
-            ink = self._page_ink(framed)
-            found_lines, note = find_atoms(ink, is_one_line=line)
-            lines = self._chosen(found_lines, is_crowded=bool(note), are_digits=line)
-        else:
-            ink = self._page_ink(framed)
-            lines = self._as_they_are(find_lines(ink, is_one_line=line))
+        framed, margin = (picture, 0) if single else with_margin(picture)
+        ink, lines, note = self._found(framed, single, line)
+        letters, is_doubted = self._doubts(lines, ink, single, line)
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
-        is_doubted = [
-            mark.is_doubted or (not single and is_cut_off(mark.box, ink)) for mark in marks
-        ]
-        letters = self._letters(lines, are_digits=single or line)
-        if not (single or line):
-            signs = as_signs(lines, self.bundle.classes)
-            may_be = [of > 0 for row in signs for of in row.tolist()]
-            is_doubted = [any(of) for of in zip(is_doubted, may_be, strict=True)]
-            letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
         boxes = [_on_page(mark.box, ink, framed, margin) for mark in marks]
 
         def by(rule: Rule) -> list[list[Digit]]:
@@ -212,6 +190,38 @@ class Reader:
         )
         glyphs = np.array([mark.glyph for mark in marks], np.float32).reshape(-1, 28, 28)
         return Look(page, picture, _within(ink, framed, margin), glyphs)
+
+    def _found(
+        self, picture: NDArray[np.uint8], single: bool, line: bool
+    ) -> tuple[NDArray[np.float32], list[list[Mark]], str]:
+        """The ink of a picture, the marks of each line of it, and why it is not read, if so."""
+        if single:
+            ink = digit_ink(picture)
+            found = [Segment(_ink_box(ink), ink)] if ink.any() else []
+            marks = self._marks(found, self._read_alone([segment.ink for segment in found]))
+            return ink, [marks] if marks else [], ""
+        ink = self._page_ink(picture)
+        if not self.rule.rejects:
+            return ink, self._as_they_are(find_lines(ink, is_one_line=line)), ""
+        lines, note = find_atoms(ink, is_one_line=line)
+        return ink, self._chosen(lines, is_crowded=bool(note), are_digits=line), note
+
+    def _doubts(
+        self, lines: list[list[Mark]], ink: NDArray[np.float32], single: bool, line: bool
+    ) -> tuple[list[NDArray[np.float64]], list[bool]]:
+        """How probably each mark of each line is a letter or a sign, and which are never sure."""
+        letters = self._letters(lines, are_digits=single or line)
+        is_doubted = [
+            mark.is_doubted or (not single and is_cut_off(mark.box, ink))
+            for row in lines
+            for mark in row
+        ]
+        if single or line:
+            return letters, is_doubted
+        signs = as_signs(lines, self.bundle.classes)
+        letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
+        may_be = [of > 0 for row in signs for of in row.tolist()]
+        return letters, [any(of) for of in zip(is_doubted, may_be, strict=True)]
 
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         has_finder = self.bundle.has_strokes

@@ -79,7 +79,7 @@ def normalised(missing: Ink, is_outside: NDArray[np.bool_]) -> Ink | None:
     return np.asarray(np.clip(missing / np.float32(full), PALEST, DARKEST), np.float32)
 
 
-def fitting(seen: Ink, ink: Ink) -> Ink:
+def fitting(seen: Ink, ink: Ink, strokes: Ink | None = None) -> Ink:
     """A page from as far away as the network likes: smaller, where its strokes are wide.
 
     So is a page out of focus, which is the sharper for it, and a large page, whose strokes are
@@ -88,8 +88,9 @@ def fitting(seen: Ink, ink: Ink) -> Ink:
     Args:
         seen: (h, w) float32, as ``normalised`` gives it.
         ink: (h, w) float32 in [0, 1], what stands out.
+        strokes: the same without frames, where that is known.
     """
-    strokes = _without_frames(ink)
+    strokes = _without_frames(ink) if strokes is None else strokes
     wide_px, soft_px = stroke_px(strokes), _edge_px(strokes)
     height, width = seen.shape
     finest_px = _FINEST_PX if height * width > _LARGE_AREA_PX else _FINE_PX
@@ -136,8 +137,9 @@ def find_strokes(network: Network, missing: Ink, ink: Ink, is_outside: NDArray[n
     seen = normalised(missing, is_outside)
     if seen is None:
         return np.zeros(ink.shape, np.float32)
-    likely = _likely(seen, ink, network)
-    zoom = _zoom_of_large(ink.shape, stroke_px(_without_frames(ink)), _FINE_PX)
+    strokes = _without_frames(ink)
+    likely = _likely(seen, ink, strokes, network)
+    zoom = _zoom_of_large(ink.shape, stroke_px(strokes), _FINE_PX)
     if zoom < 1:
         size = round(ink.shape[1] * zoom), round(ink.shape[0] * zoom)
         seen, likely, ink = (_resized(of, size) for of in (seen, likely, ink))
@@ -225,10 +227,10 @@ def _widened(truths: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(truths.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _likely(seen: Ink, ink: Ink, network: Network) -> Ink:
+def _likely(seen: Ink, ink: Ink, strokes: Ink, network: Network) -> Ink:
     """How probably each pixel was written, (h, w)."""
     height, width = seen.shape
-    seen = fitting(seen, ink)
+    seen = fitting(seen, ink, strokes)
     rows, columns = seen.shape
     padding = (0, -rows % STEP_PX, 0, -columns % STEP_PX)
     padded = cv2.copyMakeBorder(seen, *padding, cv2.BORDER_REPLICATE)

@@ -288,7 +288,7 @@ def _start(
     train = config.train
     network = zoo.build_network(train.model, rejects=config.data.has_nondigits)
     if start:
-        network.set_weights(start.network.get_weights())
+        start.put_into(network)
     loss = Loss(train.label_smoothing)
     if teacher:
         loss = Loss(train.label_smoothing, train.teacher_weight, train.teacher_temperature)

@@ -31,6 +31,8 @@ class Start:
         root_sha256: of the model at which this one's first training began, or itself.
         learned_from: source and ``validation_sha256`` of it and of all that it started from.
         attribution: whose images its weights come from.
+        is_average: its running means and variances are means of several networks', or were such
+            where it began.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Start:
     root_sha256: str
     learned_from: list[dict[str, str]]
     attribution: list[str]
+    is_average: bool
 
     @classmethod
     def open(cls, config: Config) -> "Start":
@@ -75,7 +78,22 @@ class Start:
             root_sha256(run),
             _learned_from(environment, run.config().data.source),
             made["attribution"],
+            environment.get("averaged") == "weights"
+            or bool(environment.get("start", {}).get("is_average")),
         )
+
+    def put_into(self, network: keras.Model) -> None:
+        """Give a network of the same layers these weights.
+
+        Running means and variances that are means of several networks' are not those that its own
+        activations have. The network reads well with them, and would be torn apart by those of a
+        batch, so batch normalisation is left as it is.
+        """
+        network.set_weights(self.network.get_weights())
+        if self.is_average:
+            for layer in network.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.trainable = False
 
     def check(self, config: Config, examples: Examples) -> None:
         """See that what is validated on is nothing that it learned from.
@@ -102,6 +120,7 @@ class Start:
             "root_sha256": self.root_sha256,
             "learned_from": self.learned_from,
             "attribution": self.attribution,
+            "is_average": self.is_average,
         }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from inkdigits.config import Config
 from inkdigits.errors import InkdigitsError, RunError
-from inkdigits.training.ensemble import fit_ensemble
+from inkdigits.training.ensemble import fit_ensemble, join
 from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
 from inkdigits.training.run import Run
@@ -38,6 +38,25 @@ def test_running_means_are_gone_on_with_too(quick_config: Config, tmp_path: Path
     hardly = convnet.replace(train={**_HARDLY, "start": str(first.folder)})
     moved = fit(hardly, folder).history()[0]["val_loss"]
     assert moved == pytest.approx(first.history()[-1]["val_loss"], abs=0.2)
+
+
+def test_running_means_of_an_average_are_left_as_they_are(
+    quick_config: Config, tmp_path: Path, folder: Path
+):
+    convnet = quick_config.replace(train={"model": "convnet", "epochs": 1})
+    first = fit(convnet, tmp_path / "first")
+    apart = [
+        fit(convnet.replace(train={"start": str(first.folder), "seed": seed}), tmp_path / str(seed))
+        for seed in (1, 2)
+    ]
+    before = join([run.folder for run in apart], tmp_path / "mean", average_weights=True)
+    for after in (folder, folder.with_name("after-that")):
+        run = fit(convnet.replace(train={**_HARDLY, "start": str(before.folder)}), after)
+        for weight, kept in zip(
+            run.load_model().get_weights(), before.load_model().get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(weight, kept, atol=1e-4)
+        before = run
 
 
 def test_it_goes_on_from_the_weights_that_were_kept(quick_config: Config, before, folder: Path):

@@ -18,19 +18,28 @@ from inkdigits.signs import date_slashes
 SURE = 0.9
 """The confidence from which a digit counts as sure where the dial, which may be set, has no say."""
 
-# What is so probably a letter is none either: to lose a digit costs more than to review a letter.
-_LETTER, _MAYBE = 0.8, 0.05  # ... and what may be a letter is not ok, but for a line of digits
-_NUMBER = 3  # ... of so many or more, all of them sure
-_ROUND = 0.92  # a 0 is a ring if it is so nearly as wide as high
-# Beyond so much of the height of most, a 0 or a 1 may be a sign; but small 0s are common.
+# What is a letter so probably is no digit: to lose a digit costs more than to review a letter.
+_LETTER = 0.8
+# What is a letter so probably is not ok, unless its line is a number.
+_MAYBE = 0.05
+# So many digits or more, all of them sure, are a number.
+_NUMBER = 3
+# A 0 is a ring if its one side is so much of the other.
+_ROUND = 0.92
+# A 0 or a 1 may be a sign if it is lower or higher than so much of the median; small 0s are common.
 _USUAL = {"0": (0.5, 1.8), "1": (0.65, 1.8)}
-# A 1 that reaches so far above and below the digits on both sides, so near, may be a slash.
-_BEYOND, _NEAR = 0.08, 1.0  # in their heights
-# ... and so may be two 1s that lean, where they make a date of a word.
-_LEANING = 0.3  # how wide it is, in its own heights
-_BESIDE, _HIGHER = 0.5, 1.15  # a 0 so near to what is higher and no digit may be an o
-# Where so many are no digits, and so many for each that may be one, it may be any photograph.
-_NONE, _PER_DIGIT = 4, 2
+# A 1 may be a slash if it reaches so far above and below the digits on both sides, in heights of
+# these, and stands so near to them.
+_BEYOND = 0.08
+_NEAR = 1.0
+# Two 1s that make a date of their word may be slashes if each is so wide, in its own heights.
+_LEANING = 0.3
+# A 0 may be an o if it is so near, in its heights, to what is no digit and so many times as high.
+_BESIDE = 0.5
+_HIGHER = 1.15
+# It may be any photograph if so many marks are no digits, and so many for each that may be one.
+_NONE = 4
+_PER_DIGIT = 2
 
 
 def in_company(

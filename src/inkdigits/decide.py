@@ -108,9 +108,10 @@ def from_probabilities(
 def at_any_width(judged: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Judge digits whose width is not known, by how each looks at several.
 
-    The surest digit at any width counts, as sure as the mean of the two widths that say so most;
-    half of what speaks for another digit, at any width, speaks against it. It is it, unless one of
-    these two widths says more for another.
+    1. The value is the digit with the highest probability at any width.
+    2. Its probability, and all others, are the mean of the two widths at which it is highest.
+    3. Half of the highest probability of another digit, at any width, goes over to that one; but
+       never so much that it becomes the value, if it was not by the second step.
 
     Args:
         judged: (k, n, classes + 1) float32 probabilities at k widths; the last is "no digit".

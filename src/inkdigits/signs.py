@@ -15,23 +15,37 @@ from numpy.typing import NDArray
 from inkdigits.clusters import Mark
 from inkdigits.reading import Box
 
-_BOW = 0.09  # of a parenthesis, in its heights; nine 1s in ten are straighter by a third
-_INK = 0.3  # of a glyph: what is fainter is the edge of a stroke
+# A parenthesis bows so far, in its heights; nine 1s in ten are straighter by a third.
+_BOW = 0.09
+# What is fainter in a glyph is the edge of a stroke.
+_INK = 0.3
 
 # How far digits lean to the right, per pixel upwards: the mean of each in MNIST's training images.
-# Of 100 1s beside five other digits of the same hand there, five lean so much more than these.
 _LEANS = {
     "0": 0.22, "1": 0.23, "2": 0.14, "3": 0.03, "4": 0.05,
     "5": 0.13, "6": 0.03, "7": 0.11, "8": 0.18, "9": -0.02,
 }  # fmt: skip
-_SLANTED, _MORE = 0.4, 0.27  # of a slash; ... than the digits of the page do
-_NUM_OTHERS, _NEAR = 2, 1.0  # digits that tell how a hand slants; so near, in a slash's heights
-_TALL = 0.12  # in the heights of the digits beside it: so far a slash reaches beyond an end of both
-_STEEPEST, _UNLIKE = 0.3, 0.2  # of one that does so at both ends; ... than the page's own 1s lean
-# Of 100 1s of a hand, 8 to a page, four lean so far apart from others; between digits are fewer.
-_LEANING, _APART = 0.25, 0.15  # of slashes of one page; ... from its 1s
-_WORD = 1.0  # a word ends at a wider space, in heights
-_DAYS, _MONTHS, _YEAR = 31, 12, (2, 4)  # the highest numbers; digits of a year
+# A slash leans so far, and so much further than the page's digits tell of its 1s. Of 100 1s beside
+# five other digits of the same hand in MNIST, five do the latter.
+_SLANTED = 0.4
+_MORE = 0.27
+# So many digits tell how a hand slants.
+_NUM_OTHERS = 2
+# A slash is so near to the digits that it parts, in its heights.
+_NEAR = 1.0
+# A long slash reaches so far beyond the digits beside it, in their heights; so it may be as steep
+# as this, if it leans so much further than the page's own 1s.
+_TALL = 0.12
+_STEEPEST = 0.3
+_UNLIKE = 0.2
+# Several slashes of a page lean more than this, and so far apart from its 1s. Of 100 1s of a hand
+# in MNIST, 8 to a page, four do so; of those between digits fewer.
+_LEANING = 0.25
+_APART = 0.15
+# A word ends at a space wider than this, in heights.
+_WORD = 1.0
+# The highest numbers of a date, and how many digits its year has.
+_DAYS, _MONTHS, _YEAR = 31, 12, (2, 4)
 
 
 def as_signs(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np.float64]]:

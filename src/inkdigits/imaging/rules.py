@@ -228,9 +228,11 @@ class _Meetings(NamedTuple):
         """What is sure, and whatever has both of its ends on others that are kept."""
         across, down = np.ones(len(self.across), bool), np.ones(len(self.down), bool)
         while True:
-            start, end = (table[:, down].any(axis=1) for table in self[3:5])
+            start = self.across_start[:, down].any(axis=1)
+            end = self.across_end[:, down].any(axis=1)
             next_across = sure_across | (across & start & end)
-            start, end = (table[next_across].any(axis=0) for table in self[5:7])
+            start = self.down_start[next_across].any(axis=0)
+            end = self.down_end[next_across].any(axis=0)
             next_down = sure_down | (down & start & end)
             if (next_across == across).all() and (next_down == down).all():
                 return [across, down]

@@ -15,6 +15,7 @@ from inkdigits.strings import BLANK
 
 NUM_LABELS = NUM_CLASSES + 2
 MAX_MARKS = 20  # in one strip to learn from
+_FRAMES_A_LABEL = 8.0  # about as many as a digit takes
 NOBODY = -1  # a frame that may say what it likes; the end of a string
 
 
@@ -51,7 +52,8 @@ class StringLoss(keras.losses.Loss):
     The string alone would do; that the frames are told too is what makes it learn soon.
 
     Args:
-        frame_weight: share of the frames in the loss.
+        frame_weight: share of the frames in the loss, which count eightfold: a frame's loss is
+            of one label, and a string's of all frames that a label takes.
         options: of ``keras.losses.Loss``.
     """
 
@@ -72,7 +74,7 @@ class StringLoss(keras.losses.Loss):
             ops.maximum(frames, 0), y_pred, from_logits=True
         )
         of_frames = ops.sum(known * wrong, axis=1) / ops.maximum(ops.sum(known, axis=1), 1.0)
-        return (1 - self.frame_weight) * loss + self.frame_weight * 8.0 * of_frames
+        return (1 - self.frame_weight) * loss + self.frame_weight * _FRAMES_A_LABEL * of_frames
 
     def get_config(self) -> dict[str, Any]:
         """What ``from_config`` needs."""

@@ -67,7 +67,7 @@ class TestDial:
         assert Rule.of(through, 0.005) == Rule.of(manifest(), 0.005)
 
     @pytest.mark.parametrize(
-        "max_error", [0.00099, 0.0, -0.5, 1.0, math.inf, -math.inf, "0.01", None]
+        "max_error", [0.00099, 0.0, -0.5, 1.0, 2.0, math.inf, -math.inf, "0.01", None]
     )
     def test_what_cannot_be_promised_is_refused(self, max_error):
         with pytest.raises(ConfigError, match="from 0.001 up to below 1.*0.001, 0.005, 0.02") as e:

@@ -14,11 +14,10 @@ from PIL import ImageFont
 
 from inkdigits.errors import DataError
 from inkdigits.synthesis.figures import frame, typeface, typeset, varied
-
-NONE = 10  # the label of what is no digit
+from inkdigits.synthesis.scribe import NO_DIGIT
 
 # Left out are the letters that a careful reader takes for a digit: l for a 1, O for a 0, S for a 5.
-# B, b, D, G and J stay in, unlike in ``letters``: a font's own digits are beside them, so that a
+# D, G, J and b stay in, unlike in ``letters``: a font's own digits are beside them, so that a
 # network can learn what parts a D from a 0, a b and a G from a 6.
 _LETTERS = "ACDEFGHJKLMNPRTUVWXYabcdefhijkmnprtuvwx"
 _ANY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -76,7 +75,7 @@ def font_characters(
     """
     rng = np.random.default_rng(seed)
     images = np.empty((count, size_px, size_px), np.uint8)
-    labels = np.full(count, NONE, np.int64)
+    labels = np.full(count, NO_DIGIT, np.int64)
     for index in range(count):
         font = typeface(fonts[int(rng.integers(len(fonts)))])
         kind = rng.random()

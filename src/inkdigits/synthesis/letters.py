@@ -13,7 +13,7 @@ from functools import cache
 from inkdigits.synthesis.skeletons import Skeleton
 
 LATIN_LOOKALIKES = frozenset("BDGIJOQSZbgloqsyz")
-"""Latin letters that stand for a digit in some hands, and so are never drawn as non-digits."""
+"""Latin letters that stand for a digit in some hands, and so are never written as non-digits."""
 
 _GIVE = 0.7  # a letter must stay itself under a hand's slant and stretch
 

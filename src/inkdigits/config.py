@@ -218,7 +218,13 @@ class TrainConfig(ConfigSection):
         1, "how many networks, of seeds that follow one another, are joined", low=1, high=1000
     )
     start: str = config_field(
-        "", "finished run whose network is trained on, instead of one with fresh weights; or none"
+        "", "finished run or .digits file whose network is trained on, not fresh weights; or none"
+    )
+    start_share: float = config_field(
+        0.0,
+        "share of the start's weights in those that are kept: it forgets less",
+        low=0,
+        high=0.99,
     )
     epochs: int = config_field(20, "passes over the training images", low=1, high=10_000)
     batch_size: int = config_field(128, "images a step", low=1, high=65_536)

@@ -384,6 +384,13 @@ def test_deep_pictures_out_of_range_are_named(tmp_path: Path) -> None:
         decode(path)
 
 
+def test_a_folder_is_listed_as_people_count(tmp_path: Path) -> None:
+    names = ["1.png", "page1.png", "page02.png", "page2.png", "page10.png", "page10a2.png", "x.png"]
+    for name in reversed(names):
+        (tmp_path / name).touch()
+    assert [path.name for path in image_files(tmp_path)] == names
+
+
 def test_folders(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "c.txt", ".hidden.png"):
         (tmp_path / name).touch()

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inkdigits.bundle import Bundle, write_bundle
 from inkdigits.config import Config
-from inkdigits.errors import InkdigitsError, RunError
+from inkdigits.errors import BundleError, InkdigitsError, RunError
+from inkdigits.export import export
+from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.ensemble import fit_ensemble, join
 from inkdigits.training.finish import describe
 from inkdigits.training.fit import fit
@@ -72,6 +75,66 @@ def test_it_goes_on_from_the_weights_that_were_kept(quick_config: Config, before
     told = after.read_json("environment.json")["start"]
     assert told["path"] == str(before.folder)
     assert told["sha256"] == hashlib.sha256(before.model_path.read_bytes()).hexdigest()
+
+
+def exported(run: Run, path: Path) -> Path:
+    images, labels = synthetic_digits(20, seed=6)
+    export(
+        run.load_model(),
+        "bundle",
+        path,
+        ink=images.astype(np.float32) / 255,
+        labels=labels,
+        facts={"name": "before", **describe(run)},
+    )
+    return path
+
+
+def test_a_bundle_is_gone_on_with_too(quick_config: Config, tmp_path: Path, folder: Path):
+    convnet = quick_config.replace(train={"model": "convnet"})
+    before = fit(convnet, tmp_path / "before")
+    path = exported(before, tmp_path / "before.digits")
+    hardly = convnet.replace(train={**_HARDLY, "start": str(path)})
+    after = fit(hardly, folder)
+    ink = synthetic_digits(30, seed=7)[0].astype(np.float32) / 255
+    for name, found in after.load_model().predict_on_batch(ink).items():
+        np.testing.assert_allclose(found, Bundle.open(path).run(ink)._asdict()[name], atol=1e-3)
+    told = after.read_json("environment.json")["start"]
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert set(describe(before)["attribution"]) <= set(describe(after)["attribution"])
+    other_split = hardly.replace(data={"seed": 1})
+    with pytest.raises(RunError, match="may know those"):
+        fit(other_split, folder.with_name("other"))
+
+
+def test_a_bundle_of_several_networks_is_no_start(
+    quick_config: Config, pair: Run, tmp_path: Path, folder: Path
+):
+    path = exported(pair, tmp_path / "pair.digits")
+    with pytest.raises(BundleError, match=r"cannot be built anew.*Name the run"):
+        fit(quick_config.replace(train={"start": str(path)}), folder)
+    assert not folder.exists()
+
+
+def test_a_bundle_that_says_another_network_is_no_start(
+    quick_config: Config, before: Run, tmp_path: Path, folder: Path
+):
+    bundle = Bundle.open(exported(before, tmp_path / "before.digits"))
+    facts = {name: bundle.manifest[name] for name in ("calibration", "training", "attribution")}
+    facts["training"]["config"]["train"]["model"] = "convnet"
+    path = tmp_path / "said.digits"
+    write_bundle(path, name="said", graph=bundle.graph, classes="0123456789", **facts)
+    with pytest.raises(BundleError, match="cannot be built anew"):
+        fit(quick_config.replace(train={"model": "convnet", "start": str(path)}), folder)
+
+
+def test_a_share_of_the_start_is_kept(quick_config: Config, before: Run, folder: Path):
+    start = {"start": str(before.folder)}
+    trained = fit(quick_config.replace(train=start), folder)
+    mixed = fit(quick_config.replace(train={**start, "start_share": 0.75}), folder / "mixed")
+    for first, last, kept in zip(learned(before), learned(trained), learned(mixed), strict=True):
+        np.testing.assert_allclose(kept, 0.75 * first + 0.25 * last, atol=1e-6)
+        assert np.abs(last - first).max() > 0.001
 
 
 def unfinished(before: Run, folder: Path) -> Path:

@@ -5,6 +5,7 @@ Pillow is imported only where it is needed, because a cold start pays for it.
 
 import io
 import itertools
+import re
 import sys
 import threading
 import warnings
@@ -169,7 +170,7 @@ def image_files(path: str | Path) -> list[Path]:
         path: a file of any name, or a folder, whose hidden files and sub-folders are left out.
 
     Returns:
-        At least one path, sorted by name.
+        At least one path, sorted by name as people count: ``page2`` before ``page10``.
 
     Raises:
         MissingInputError: nothing is there, or a folder without images.
@@ -179,17 +180,23 @@ def image_files(path: str | Path) -> list[Path]:
         raise MissingInputError(f"There is no {path}. Check the name and the folder.")
     if not path.is_dir():
         return [path]
-    found = sorted(
+    found = [
         file
         for file in _listed(path)
         if file.suffix.lower() in IMAGE_SUFFIXES
         and not file.name.startswith(".")
         and file.is_file()
-    )
+    ]
     if not found:
         known = " ".join(sorted(IMAGE_SUFFIXES))
         raise MissingInputError(f"The folder {path} holds no image. Looked for: {known}.")
-    return found
+    return sorted(found, key=_as_counted)
+
+
+def _as_counted(file: Path) -> tuple[list[str | int], str]:
+    """What sorts names by the numbers in them; they are at every second place."""
+    parts = re.split(r"(\d+)", file.name)
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)], file.name
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -102,7 +102,7 @@ def fit(
             range(first_epoch, train.epochs),
             train.batch_size,
             keras.callbacks.CallbackList(
-                [_Epochs(run, train, examples), *log, *callbacks],
+                [_Epochs(run, train, examples, start), *log, *callbacks],
                 model=model,
                 epochs=train.epochs,
                 steps=steps,
@@ -195,9 +195,12 @@ class _OfOneEpoch(keras.callbacks.Callback):
 class _Epochs(keras.callbacks.Callback):
     """What happens around each epoch: random numbers, validation, history, checkpoint, the end."""
 
-    def __init__(self, run: Run, config: TrainConfig, examples: Examples) -> None:
+    def __init__(
+        self, run: Run, config: TrainConfig, examples: Examples, start: Start | None
+    ) -> None:
         super().__init__()
         self._run, self._config, self._examples = run, config, examples
+        self._start_weights = start.network.get_weights() if start and config.start_share else None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._judged = _student(self.model, self._config)
@@ -209,7 +212,7 @@ class _Epochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too
         examples, history = self._examples, self._run.history()
-        with averaged_weights(self.model):
+        with averaged_weights(self.model), self._share_of_the_start():
             loss, share_right = self._judged.evaluate(
                 examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
             )
@@ -237,6 +240,25 @@ class _Epochs(keras.callbacks.Callback):
         self._run.write_history([*history, {"epoch": epoch + 1, **logs}])
         self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
         self.model.stop_training = _is_over(self._config, self._run)
+
+    @contextmanager
+    def _share_of_the_start(self) -> Iterator[None]:
+        """Mix the weights with those that the start had, and put them back."""
+        if self._start_weights is None:
+            yield
+            return
+        network, share = _network(self.model, self._config), self._config.start_share
+        trained = network.get_weights()
+        network.set_weights(
+            [
+                share * before + (1 - share) * after
+                for before, after in zip(self._start_weights, trained, strict=True)
+            ]
+        )
+        try:
+            yield
+        finally:
+            network.set_weights(trained)
 
 
 def continued(

@@ -1,7 +1,9 @@
-"""A finished run whose network is trained on, instead of one with fresh weights.
+"""A network that is trained on, instead of one with fresh weights: of a finished run, or a bundle.
 
 For another writer's digits, or for more epochs of a recipe: the learning rate rises and falls
 anew, as in Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts".
+What it learned before is kept better where its weights keep a share in the new ones: Wortsman et
+al. 2022, "Robust fine-tuning of zero-shot models".
 """
 
 import hashlib
@@ -11,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from inkdigits.bundle import Bundle
 from inkdigits.config import Config
-from inkdigits.errors import ConfigError, RunError
+from inkdigits.errors import BundleError, ConfigError, RunError
 from inkdigits.models import zoo
+from inkdigits.models.graph import put_weights_of
 from inkdigits.training.examples import Examples
 from inkdigits.training.finish import made_of
 from inkdigits.training.run import Run, network_of
@@ -25,14 +30,14 @@ class Start:
     """One that was opened.
 
     Attributes:
-        path: the run folder, as the configuration names it.
-        sha256: of its model, in hexadecimal.
+        path: the run folder, or the ``.digits`` file, as the configuration names it.
+        sha256: of its model, or of the file, in hexadecimal.
         network: from glyphs to logits, with the weights that were kept.
         root_sha256: of the model at which this one's first training began, or itself.
         learned_from: source and ``validation_sha256`` of it and of all that it started from.
         attribution: whose images its weights come from.
-        is_average: its running means and variances are means of several networks', or were such
-            where it began.
+        has_fixed_statistics: its running means and variances are not those of its own activations,
+            but means of several networks', or folded into its weights, or were so where it began.
     """
 
     path: str
@@ -41,26 +46,23 @@ class Start:
     root_sha256: str
     learned_from: list[dict[str, str]]
     attribution: list[str]
-    is_average: bool
+    has_fixed_statistics: bool
 
     @classmethod
     def open(cls, config: Config) -> "Start":
-        """Open the run that ``train.start`` names.
+        """Open what ``train.start`` names.
 
         Args:
             config: of the run that starts there.
 
         Raises:
-            ConfigError: the run trained another network.
+            ConfigError: another network was trained.
             RunError: there is no such run, or it is unfinished or damaged.
+            BundleError: there is no such bundle, or its network is none that can be built anew.
         """
-        path, rejects = config.train.start, config.data.has_nondigits
-        try:
-            run = Run.open(Path(path))
-            made = made_of(run)
-            network = network_of(run.load_model(), run.model_path)
-        except RunError as error:
-            raise RunError(f"train.start is {path!r}, of no use: {error}") from error
+        path = config.train.start
+        start = cls._of_bundle(path) if path.endswith(".digits") else cls._of_run(path)
+        network, rejects = start.network, config.data.has_nondigits
         wanted = zoo.build_network(config.train.model, rejects=rejects)
         if kind_of(network) != kind_of(wanted):
             raise ConfigError(
@@ -70,6 +72,16 @@ class Start:
                 "with non-digits or crops has 11 outputs. Name a run of one network that looks "
                 "once (view_angle_deg 0), or set train.model and data alike."
             )
+        return start
+
+    @classmethod
+    def _of_run(cls, path: str) -> "Start":
+        try:
+            run = Run.open(Path(path))
+            made = made_of(run)
+            network = network_of(run.load_model(), run.model_path)
+        except RunError as error:
+            raise RunError(f"train.start is {path!r}, of no use: {error}") from error
         environment = run.read_json("environment.json")
         return cls(
             path,
@@ -79,18 +91,38 @@ class Start:
             _learned_from(environment, run.config().data.source),
             made["attribution"],
             environment.get("averaged") == "weights"
-            or bool(environment.get("start", {}).get("is_average")),
+            or run.config().train.start_share > 0
+            or bool(environment.get("start", {}).get("has_fixed_statistics")),
+        )
+
+    @classmethod
+    def _of_bundle(cls, path: str) -> "Start":
+        bundle = Bundle.open(path)
+        made, rejects = bundle.manifest["training"], bundle.manifest["calibration"].get("rejects")
+        try:
+            network = zoo.build_network(made["config"]["train"]["model"], rejects=bool(rejects))
+            put_weights_of(bundle.graph, network)
+            if not _reads_alike(network, bundle):
+                raise ValueError("it reads otherwise")
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"train.start is {path!r}, whose network cannot be built anew from its graph "
+                f"({error}). Name the run that it was exported from."
+            ) from error
+        sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        learned_from = _learned_from(made["environment"], made["config"]["data"]["source"])
+        return cls(
+            path, sha256, network, sha256, learned_from, bundle.manifest["attribution"], True
         )
 
     def put_into(self, network: keras.Model) -> None:
         """Give a network of the same layers these weights.
 
-        Running means and variances that are means of several networks' are not those that its own
-        activations have. The network reads well with them, and would be torn apart by those of a
-        batch, so batch normalisation is left as it is.
+        With running means and variances that are not those of its own activations a network reads
+        well, and would be torn apart by those of a batch, so batch normalisation is left as it is.
         """
         network.set_weights(self.network.get_weights())
-        if self.is_average:
+        if self.has_fixed_statistics:
             for layer in network.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.trainable = False
@@ -120,8 +152,18 @@ class Start:
             "root_sha256": self.root_sha256,
             "learned_from": self.learned_from,
             "attribution": self.attribution,
-            "is_average": self.is_average,
+            "has_fixed_statistics": self.has_fixed_statistics,
         }
+
+
+def _reads_alike(network: keras.Model, bundle: Bundle) -> bool:
+    """Whether a network gives the outputs of a bundle's graph, but for rounding."""
+    ink = np.random.default_rng(0).random((8, 40, 36), np.float32) ** 4  # mostly paper
+    told, found = bundle.run(ink), zoo.reading_model(network).predict_on_batch(ink)
+    return all(
+        np.allclose(getattr(told, name), found[name], rtol=1e-3, atol=1e-3)
+        for name in ("logits", "novelty")
+    )
 
 
 def root_sha256(run: Run) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FORMAT_VERSION = 1
+SHIPPED = "shipped"  # what the bundle is called that comes with inkdigits, where one is named
 _MANIFEST, _GRAPH = "manifest.json", "model.onnx"
 _LINES, _STROKES = "lines.onnx", "strokes.onnx"  # which not every bundle has
 _MAX_MEMBER_BYTES = 256 * 2**20  # a zip that claims more is no bundle of ours
@@ -253,6 +254,12 @@ class Bundle:
         return GraphOutput(
             found["glyph"], found["logits"], found.get("novelty", np.zeros(len(ink), np.float32))
         )
+
+
+def path_of(name: str | Path) -> Path:
+    """Where it lies; ``shipped``, if nothing is called so, is what comes with inkdigits."""
+    path = Path(name)
+    return shipped_path() if path == Path(SHIPPED) and not path.exists() else path
 
 
 def shipped_path() -> Path:

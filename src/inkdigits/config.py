@@ -218,7 +218,8 @@ class TrainConfig(ConfigSection):
         1, "how many networks, of seeds that follow one another, are joined", low=1, high=1000
     )
     start: str = config_field(
-        "", "finished run or .digits file whose network is trained on, not fresh weights; or none"
+        "",
+        "finished run, .digits file or shipped, whose network is trained on; none: a fresh one",
     )
     start_share: float = config_field(
         0.0,
@@ -256,7 +257,8 @@ class TrainConfig(ConfigSection):
         "last", "which weights to keep: last, or best on validation", choices=("last", "best")
     )
     teacher: str = config_field(
-        "", "run, .keras or .digits file to learn from too, where it agrees with the label; or none"
+        "",
+        "run, .keras, .digits or shipped: learned from too where it agrees with a label; or none",
     )
     teacher_sees: str = config_field(
         "clean",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inkdigits.bundle import Bundle, write_bundle
+from inkdigits.bundle import Bundle, shipped_path, write_bundle
 from inkdigits.config import Config
 from inkdigits.errors import BundleError, InkdigitsError, RunError
 from inkdigits.export import export
@@ -105,6 +105,15 @@ def test_a_bundle_is_gone_on_with_too(quick_config: Config, tmp_path: Path, fold
     other_split = hardly.replace(data={"seed": 1})
     with pytest.raises(RunError, match="may know those"):
         fit(other_split, folder.with_name("other"))
+
+
+def test_what_ships_is_gone_on_with(quick_config: Config):
+    config = quick_config.replace(
+        train={"model": "residual", "start": "shipped"}, data={"nondigits": 10}
+    )
+    start = Start.open(config)
+    assert start.sha256 == hashlib.sha256(shipped_path().read_bytes()).hexdigest()
+    assert "MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0" in start.attribution
 
 
 def test_a_bundle_of_several_networks_is_no_start(

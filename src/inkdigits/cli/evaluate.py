@@ -124,11 +124,11 @@ def evaluate(
 
 def _reader(what: Path) -> "Reader":
     """Reads with a bundle as ever, and with a run as the bundle that it would become."""
-    from inkdigits.bundle import Bundle, GraphOutput
+    from inkdigits.bundle import Bundle, GraphOutput, path_of
     from inkdigits.reader import Reader
 
     if not what.is_dir():
-        return Reader(None if what == _SHIPPED and not what.exists() else what)
+        return Reader(path_of(what))
     with extra("train", "Evaluating a run"):
         import keras
 

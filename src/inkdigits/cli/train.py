@@ -29,8 +29,8 @@ def train(
         str | None,
         typer.Option(
             metavar="RUN|FILE",
-            help="Short for --set train.teacher=…: a finished run, .keras or .digits file, whose "
-            "probabilities are learned too, where it agrees with the label.",
+            help="Short for --set train.teacher=…: a finished run, .keras or .digits file, or the "
+            "word shipped, whose probabilities are learned too, where it agrees with the label.",
         ),
     ] = None,
     ensemble: Annotated[

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from inkdigits.bundle import Bundle
+from inkdigits.bundle import Bundle, path_of
 from inkdigits.config import Config
 from inkdigits.errors import BundleError, ConfigError, RunError
 from inkdigits.models import zoo
@@ -30,7 +30,7 @@ class Start:
     """One that was opened.
 
     Attributes:
-        path: the run folder, or the ``.digits`` file, as the configuration names it.
+        path: the run folder, the ``.digits`` file or ``shipped``, as the configuration names it.
         sha256: of its model, or of the file, in hexadecimal.
         network: from glyphs to logits, with the weights that were kept.
         root_sha256: of the model at which this one's first training began, or itself.
@@ -61,7 +61,8 @@ class Start:
             BundleError: there is no such bundle, or its network is none that can be built anew.
         """
         path = config.train.start
-        start = cls._of_bundle(path) if path.endswith(".digits") else cls._of_run(path)
+        is_bundle = path_of(path).suffix == ".digits"
+        start = cls._of_bundle(path) if is_bundle else cls._of_run(path)
         network, rejects = start.network, config.data.has_nondigits
         wanted = zoo.build_network(config.train.model, rejects=rejects)
         if kind_of(network) != kind_of(wanted):
@@ -97,7 +98,8 @@ class Start:
 
     @classmethod
     def _of_bundle(cls, path: str) -> "Start":
-        bundle = Bundle.open(path)
+        file = path_of(path)
+        bundle = Bundle.open(file)
         made, rejects = bundle.manifest["training"], bundle.manifest["calibration"].get("rejects")
         try:
             network = zoo.build_network(made["config"]["train"]["model"], rejects=bool(rejects))
@@ -109,7 +111,7 @@ class Start:
                 f"train.start is {path!r}, whose network cannot be built anew from its graph "
                 f"({error}). Name the run that it was exported from."
             ) from error
-        sha256 = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         learned_from = _learned_from(made["environment"], made["config"]["data"]["source"])
         return cls(
             path, sha256, network, sha256, learned_from, bundle.manifest["attribution"], True

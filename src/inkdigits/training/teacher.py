@@ -21,7 +21,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from inkdigits.bundle import Bundle
+from inkdigits.bundle import Bundle, path_of
 from inkdigits.decide import with_none
 from inkdigits.errors import ConfigError
 from inkdigits.models.zoo import NUM_CLASSES
@@ -38,7 +38,7 @@ class Teacher:
     """One that was opened.
 
     Attributes:
-        path: the file, or the run folder, as the configuration names it.
+        path: the file, or the run folder, as the configuration names it; or ``shipped``.
         sha256: of the file with its weights, in hexadecimal.
         num_outputs: 10, or 11 where it knows what is no digit.
         network: from glyphs to logits, to be asked in each step; None for a bundle.
@@ -53,14 +53,14 @@ class Teacher:
 
     @classmethod
     def open(cls, path: str) -> "Teacher":
-        """Open a run folder, a ``.keras`` file of a reading model, or a ``.digits`` bundle.
+        """Open a run folder, a ``.keras`` file, a ``.digits`` bundle, or ``shipped``.
 
         Raises:
             ConfigError: there is nothing of these, or it reads other classes.
             RunError: the run did not finish, or its model is damaged.
             BundleError: the bundle is damaged, or too new.
         """
-        file = Path(path)
+        file = path_of(path)
         if file.is_dir():
             run = Run.open(file)
             run.read_json("calibration.json")  # written last: it says that the run did finish

@@ -132,7 +132,11 @@ class TestText:
             if str(digit.status) != "reject"
         )
         num_digits = sum(str(digit.status) != "reject" for digit in page.digits)
-        assert f"not sure of {num_unsure} of {num_digits} digits" in done.err
+        assert f"not sure of {num_unsure} of {num_digits} digits: " in done.err
+        told = done.err.rstrip().partition("digits: ")[2]
+        unsure = [row for row in done.out.split() if "?" in row]
+        assert len(unsure) > 3, "draw more lines"
+        assert told == f"{', '.join(unsure[:3])} and {len(unsure) - 3} more"
         plain = inkdigits("read", path, "--bundle", mine, "--min-status", "review")
         assert plain.out == page.text + "\n"
 

@@ -152,7 +152,7 @@ class TestWholeWay:
         assert elsewhere.code == 2
         assert "--strokes goes into a bundle" in elsewhere.message
         shutil.copyfile(Bundle.open().path, tmp_path / "both.digits")
-        parts = ("--lines", "both.digits", "--strokes", "both.digits")
+        parts = ("--lines", "shipped", "--strokes", "both.digits")
         for what in ("run", "mine.digits"):
             carried = inkdigits("export", what, *parts, "--to", "bundle", "--out", "both.digits")
             assert carried.code == 0, carried.err

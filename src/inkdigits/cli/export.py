@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inkdigits.bundle import Bundle
+from inkdigits.bundle import Bundle, path_of
 from inkdigits.cli.common import DataDir, check_folder, extra
 from inkdigits.errors import ExportError
 from inkdigits.models import PARTS
@@ -45,16 +45,16 @@ def export(
         Path | None,
         typer.Option(
             metavar="RUN|FILE",
-            help="A finished run of the line reader, or a .digits file that has one, which goes "
-            "into the bundle: it reads digits that touch.",
+            help="A finished run of the line reader, or a .digits file that has one, such as "
+            "shipped, which goes into the bundle: it reads digits that touch.",
         ),
     ] = None,
     strokes: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN|FILE",
-            help="A finished run of the stroke finder, or a .digits file that has one, which goes "
-            "into the bundle: it finds what was written on a page.",
+            help="A finished run of the stroke finder, or a .digits file that has one, such as "
+            "shipped, which goes into the bundle: it finds what was written on a page.",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -113,6 +113,7 @@ def export(
 
 def _source(kind: "Part", path: Path) -> "Bundle | Run":
     """A bundle that has a part, or a finished run of one."""
+    path = path_of(path)
     if path.is_file() or path.suffix == ".digits":
         bundle = Bundle.open(path)
         if not (bundle.has_lines if kind == "lines" else bundle.has_strokes):

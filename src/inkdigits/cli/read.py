@@ -14,7 +14,7 @@ import typer
 from inkdigits.cli.common import check_folder, say
 from inkdigits.decide import DEFAULT_MAX_ERROR
 from inkdigits.errors import InkdigitsError, InputError
-from inkdigits.reading import CSV_COLUMNS, Alternative, Digit, Page, Status
+from inkdigits.reading import CSV_COLUMNS, UNSURE_MARK, Alternative, Digit, Page, Status
 
 if TYPE_CHECKING:
     from inkdigits.reader import Look, Reader
@@ -171,11 +171,21 @@ def _remark(page: Page) -> str:
     if page.status is Status.BLANK:
         return "blank: nothing that could be a digit"
     parts = [
-        f"not sure of {not_sure} of {count - rejected} digits" if not_sure else "",
+        f"not sure of {not_sure} of {count - rejected} digits{_where(page)}" if not_sure else "",
         f"{rejected} of {count} marks are no digits" if rejected else "",
         page.note,
     ]
     return f"{page.status}: {', '.join(part for part in parts if part)}"
+
+
+def _where(page: Page) -> str:
+    """The first three lines with digits that are not sure, as ``: 4?7, ?2 and 5 more``."""
+    rows = [line.text_at_least(Status.OK) for line in page.lines]
+    unsure = [row for row in rows if UNSURE_MARK in row]
+    if unsure == [UNSURE_MARK]:  # the page's only digit
+        return ""
+    more = f" and {len(unsure) - 3} more" if len(unsure) > 3 else ""
+    return f": {', '.join(unsure[:3])}{more}"
 
 
 def _print_csv_header() -> None:

@@ -137,6 +137,24 @@ def test_a_bundle_that_says_another_network_is_no_start(
         fit(quick_config.replace(train={"model": "convnet", "start": str(path)}), folder)
 
 
+def test_a_bundle_that_does_not_say_how_it_was_trained_is_no_start(
+    quick_config: Config, tmp_path: Path
+):
+    shipped = Bundle.open()
+    path, facts = tmp_path / "mute.digits", shipped.manifest["calibration"]
+    write_bundle(
+        path,
+        name="mute",
+        graph=shipped.graph,
+        classes="0123456789",
+        calibration=facts,
+        training={},
+        attribution=[],
+    )
+    with pytest.raises(BundleError, match="cannot be built anew"):
+        Start.open(quick_config.replace(train={"start": str(path)}))
+
+
 def test_a_share_of_the_start_is_kept(quick_config: Config, before: Run, folder: Path):
     start = {"start": str(before.folder)}
     trained = fit(quick_config.replace(train=start), folder)

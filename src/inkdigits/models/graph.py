@@ -5,6 +5,7 @@ into the kernels before it, and what is left of it is a bias.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ def put_weights_of(graph: bytes, network: keras.Model) -> None:
             scale = [np.ones_like(first)] if layer.scale else []
             layer.set_weights([*scale, first, *unchanged])
         else:
-            biases = [next(found) for _ in layer.weights[1:]]
+            biases = islice(found, len(layer.weights) - 1)
             layer.set_weights([first.transpose(_AXES[type(layer)]), *biases])
     if next(found, None) is not None:
         raise ValueError("it has more weights")

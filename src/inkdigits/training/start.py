@@ -100,8 +100,10 @@ class Start:
     def _of_bundle(cls, path: str) -> "Start":
         file = path_of(path)
         bundle = Bundle.open(file)
-        made, rejects = bundle.manifest["training"], bundle.manifest["calibration"].get("rejects")
+        rejects = bundle.manifest["calibration"].get("rejects")
         try:
+            made, attribution = bundle.manifest["training"], bundle.manifest["attribution"]
+            learned_from = _learned_from(made["environment"], made["config"]["data"]["source"])
             network = zoo.build_network(made["config"]["train"]["model"], rejects=bool(rejects))
             put_weights_of(bundle.graph, network)
             if not _reads_alike(network, bundle):
@@ -112,10 +114,7 @@ class Start:
                 f"({error}). Name the run that it was exported from."
             ) from error
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        learned_from = _learned_from(made["environment"], made["config"]["data"]["source"])
-        return cls(
-            path, sha256, network, sha256, learned_from, bundle.manifest["attribution"], True
-        )
+        return cls(path, sha256, network, sha256, learned_from, attribution, True)
 
     def put_into(self, network: keras.Model) -> None:
         """Give a network of the same layers these weights.

@@ -46,7 +46,9 @@ with extra("train", "Training"):
     from inkdigits.export import export
     from inkdigits.models.zoo import multiply_adds
     from inkdigits.training.ensemble import fit_ensemble
-    from inkdigits.training.fit import describe, fit, validation_images
+    from inkdigits.training.examples import validation_images
+    from inkdigits.training.finish import describe
+    from inkdigits.training.fit import fit
     from inkdigits.training.progress import TrainingProgress
     from inkdigits.training.run import Run, network_of
 

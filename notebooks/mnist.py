@@ -170,7 +170,7 @@ print(split.note)
 # from 0 (paper) to 1 (stroke). For MNIST this is all.
 
 # %%
-from inkdigits.training.fit import as_ink
+from inkdigits.training.examples import as_ink
 
 training_ink = as_ink(training.images)  # (n, 28, 28) float32 in [0, 1]
 validation_ink = as_ink(validation.images)

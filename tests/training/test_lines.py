@@ -185,7 +185,8 @@ class TestErrors:
             fit_lines(config.replace(data={"strips": 0}), tmp_path / "run")
 
     @pytest.mark.parametrize(
-        "change", [{"members": 3}, {"teacher": "runs/other"}, {"start": "runs/other"}]
+        "change",
+        [{"members": 3}, {"teacher": "runs/other"}, {"start": "runs/other"}, {"start_share": 0.5}],
     )
     def test_what_it_does_not_have(self, config, tmp_path, change):
         with pytest.raises(ConfigError, match="learns alone"):

@@ -10,7 +10,7 @@ import pytest
 
 from inkdigits.bundle import Bundle, shipped_path, write_bundle
 from inkdigits.config import Config
-from inkdigits.errors import BundleError, InkdigitsError, RunError
+from inkdigits.errors import BundleError, ConfigError, InkdigitsError, RunError
 from inkdigits.export import export
 from inkdigits.synthesis.strokes import synthetic_digits
 from inkdigits.training.ensemble import fit_ensemble, join
@@ -162,6 +162,12 @@ def test_a_share_of_the_start_is_kept(quick_config: Config, before: Run, folder:
     for first, last, kept in zip(learned(before), learned(trained), learned(mixed), strict=True):
         np.testing.assert_allclose(kept, 0.75 * first + 0.25 * last, atol=1e-6)
         assert np.abs(last - first).max() > 0.001
+
+
+def test_a_share_of_no_start_is_refused(quick_config: Config, folder: Path):
+    with pytest.raises(ConfigError, match=r"start_share is 0\.5, but there is no start"):
+        fit(quick_config.replace(train={"start_share": 0.5}), folder)
+    assert not folder.exists()
 
 
 def unfinished(before: Run, folder: Path) -> Path:

@@ -132,7 +132,7 @@ def _reader(what: Path) -> "Reader":
     with extra("train", "Evaluating a run"):
         import keras
 
-        from inkdigits.training.fit import describe
+        from inkdigits.training.finish import describe
         from inkdigits.training.run import Run
     run = Run.open(what)
     facts = describe(run)

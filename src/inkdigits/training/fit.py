@@ -5,8 +5,6 @@ and augmentation follow from (seed, epoch). So a run that was interrupted goes o
 never had been.
 """
 
-import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,28 +12,20 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from inkdigits.config import Config, TrainConfig
 from inkdigits.errors import ConfigError, RunError
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
 from inkdigits.models.ensemble import seen_at_angles
-from inkdigits.training.examples import (
-    Examples,
-    as_ink,
-    load_examples,
-    shuffled,
-    validation_images,
-)
-from inkdigits.training.finish import describe, finish, save_curves
+from inkdigits.training.epochs import Epochs, assign, is_over, optimizer, values_of
+from inkdigits.training.examples import Examples, load_examples, shuffled
+from inkdigits.training.finish import finish
 from inkdigits.training.losses import Loss, accuracy
 from inkdigits.training.run import Run, environment, load_model
 from inkdigits.training.start import Start
 from inkdigits.training.teacher import Teacher, targets, taught
 from inkdigits.training.tensorboard import EventLog
-
-__all__ = ["as_ink", "describe", "fit", "save_curves", "validation_images"]
 
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16  # there, Keras knows 1 only
 
@@ -94,7 +84,7 @@ def fit(
         model = _start(config, run, teacher, start, num_steps=steps * train.epochs)
     first_epoch = int(model.optimizer.iterations) // steps
     run.write_history(run.history()[:first_epoch])
-    if first_epoch < train.epochs and not _is_over(train, run):
+    if first_epoch < train.epochs and not is_over(train, run.history()):
         log = [EventLog(folder / "tensorboard")] if train.tensorboard else []
         _train(
             model,
@@ -121,11 +111,16 @@ def check(config: Config) -> tuple[Teacher | None, Start | None]:
 
     Raises:
         ConfigError: there is no such network or teacher, or the teacher cannot be asked so, or
-            the start is of another network.
+            the start is of another network, or there is none to keep a share of.
         RunError, BundleError: the teacher or the start is unfinished or damaged.
     """
     train = config.train
     zoo.build_network(train.model)
+    if train.start_share and not train.start:
+        raise ConfigError(
+            f"train.start_share is {train.start_share:g}, but there is no start to keep a share "
+            "of; name one in train.start, or leave the share out."
+        )
     teacher = Teacher.open(train.teacher) if train.teacher else None
     if teacher and teacher.network is None and train.teacher_sees == "augmented":
         raise ConfigError(
@@ -186,63 +181,45 @@ class _OfOneEpoch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._others.on_epoch_end(epoch, logs)
-        self._weights = _values(self.model)
+        self._weights = values_of(self.model)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        _assign(self.model, self._weights)
+        assign(self.model, self._weights)
 
 
-class _Epochs(keras.callbacks.Callback):
-    """What happens around each epoch: random numbers, validation, history, checkpoint, the end."""
+class _Epochs(Epochs):
+    """The epochs of a network that reads single digits."""
 
     def __init__(
         self, run: Run, config: TrainConfig, examples: Examples, start: Start | None
     ) -> None:
-        super().__init__()
-        self._run, self._config, self._examples = run, config, examples
+        super().__init__(run, config)
+        self._config, self._examples = config, examples
         self._start_weights = start.network.get_weights() if start and config.start_share else None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._judged = _student(self.model, self._config)
+        self._student = _student(self.model, self._config)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._started = time.perf_counter()
-        reseed(self.model, self._config.seed, epoch)
+    def judge(self) -> dict[str, float]:
+        examples = self._examples
+        loss, share_right = self._student.evaluate(
+            examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
+        )
+        judged = {"val_loss": loss, "val_accuracy": share_right}
+        nondigits = examples.validation_nondigits
+        if nondigits is not None:
+            none = np.full(len(nondigits), zoo.NUM_CLASSES)
+            judged["val_rejected"] = self._student.evaluate(
+                nondigits, none, batch_size=512, verbose=0
+            )[1]
+        return judged
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = {} if logs is None else logs  # changed in place: later callbacks see it too
-        examples, history = self._examples, self._run.history()
-        with averaged_weights(self.model), self._share_of_the_start():
-            loss, share_right = self._judged.evaluate(
-                examples.validation_images, examples.validation_labels, batch_size=512, verbose=0
-            )
-            if not math.isfinite(loss):
-                raise RunError(
-                    f"The validation loss of epoch {epoch + 1} is {loss}: the training diverged. "
-                    "Start again with a train.learning_rate below "
-                    f"{self._config.learning_rate:g}."
-                )
-            logs |= {"val_loss": loss, "val_accuracy": share_right}
-            nondigits = examples.validation_nondigits
-            if nondigits is not None:
-                none = np.full(len(nondigits), zoo.NUM_CLASSES)
-                logs["val_rejected"] = self._judged.evaluate(
-                    nondigits, none, batch_size=512, verbose=0
-                )[1]
-            is_best = all(loss < row["val_loss"] for row in history)
-            if self._config.keep == "last" or is_best:
-                network = seen_at_angles(
-                    _network(self.model, self._config), self._config.view_angle_deg
-                )
-                self._run.save_model(zoo.reading_model(network), self._run.model_path)
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["seconds"] = round(time.perf_counter() - self._started, 2)
-        self._run.write_history([*history, {"epoch": epoch + 1, **logs}])
-        self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
-        self.model.stop_training = _is_over(self._config, self._run)
+    def network(self) -> keras.Model:
+        network = _network(self.model, self._config)
+        return zoo.reading_model(seen_at_angles(network, self._config.view_angle_deg))
 
     @contextmanager
-    def _share_of_the_start(self) -> Iterator[None]:
+    def further_weights(self) -> Iterator[None]:
         """Mix the weights with those that the start had, and put them back."""
         if self._start_weights is None:
             yield
@@ -353,65 +330,3 @@ def _compile(
         steps_per_execution=steps_per_execution,
         jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,
     )
-
-
-def optimizer(train: TrainConfig, num_steps: int) -> keras.optimizers.Optimizer:
-    """Adam or AdamW; the rate rises linearly, then falls along a cosine to 0."""
-    num_warmup = int(train.warmup * num_steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        train.learning_rate / 100 if num_warmup else train.learning_rate,
-        decay_steps=max(num_steps - num_warmup, 1),
-        warmup_target=train.learning_rate if num_warmup else None,
-        warmup_steps=num_warmup,
-    )
-    options: dict[str, Any] = {"learning_rate": rate}
-    if train.weight_average:
-        # The average looks back over at most a tenth of the training, however short that is.
-        momentum = min(train.weight_average, max(1 - 10 / num_steps, 0.0))
-        options |= {"use_ema": True, "ema_momentum": momentum}
-    if train.optimizer == "adamw":
-        return keras.optimizers.AdamW(weight_decay=train.weight_decay, **options)
-    return keras.optimizers.Adam(**options)
-
-
-def _is_over(train: TrainConfig, run: Run) -> bool:
-    """Whether the validation loss has not fallen for ``patience`` epochs."""
-    losses = [row["val_loss"] for row in run.history()]
-    return bool(train.patience and losses) and (
-        len(losses) - 1 - losses.index(min(losses)) >= train.patience
-    )
-
-
-def reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Let every random layer draw what follows from seed and epoch, and nothing else."""
-    for number, layer in enumerate(model._flatten_layers()):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            # Mixed, because a generator counts up: neighbouring states would share their draws.
-            mixed = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
-            generator.state.assign(mixed)
-
-
-@contextmanager
-def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Put the optimiser's averaged weights in, and the last ones back."""
-    if not model.optimizer.use_ema:
-        yield
-        return
-    last = _values(model)
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    # Copies: JAX would evaluate in the optimiser's own memory, and then let it go.
-    _assign(model, _values(model))
-    try:
-        yield
-    finally:
-        _assign(model, last)
-
-
-def _values(model: keras.Model) -> list[NDArray[np.float32]]:
-    return [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
-
-
-def _assign(model: keras.Model, values: list[NDArray[np.float32]]) -> None:
-    for weight, value in zip(model.trainable_variables, values, strict=True):
-        weight.assign(value)

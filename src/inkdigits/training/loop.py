@@ -1,15 +1,13 @@
 """Epochs over batches that are made as they are asked for; of what reads no single digits."""
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import keras
 
 from inkdigits.config import TrainConfig
-from inkdigits.errors import ConfigError, RunError
-from inkdigits.training.fit import averaged_weights, optimizer, reseed
+from inkdigits.errors import ConfigError
+from inkdigits.training.epochs import Epochs, optimizer
 from inkdigits.training.run import Run, load_model
 
 Judge = Callable[[keras.Model], dict[str, float]]
@@ -36,10 +34,11 @@ def check_alone(train: TrainConfig, what: str) -> None:
     Raises:
         ConfigError: there is a teacher or a start, or anything else of no use.
     """
-    if train.teacher or train.start or train.members > 1:
+    if train.teacher or train.start or train.start_share or train.members > 1:
         raise ConfigError(
-            f"train.teacher is {train.teacher!r}, train.start {train.start!r} and train.members "
-            f"{train.members}, but the {what} learns alone, and afresh; leave them out."
+            f"train.teacher is {train.teacher!r}, train.start {train.start!r}, train.start_share "
+            f"{train.start_share:g} and train.members {train.members}, but the {what} learns "
+            "alone, and afresh; leave them out."
         )
     if train.view_angle_deg:
         raise ConfigError(
@@ -95,7 +94,7 @@ def train_epochs(
     first_epoch = int(model.optimizer.iterations) // len(batches)
     run.write_history(run.history()[:first_epoch])
     if first_epoch < train.epochs:
-        epochs = _Epochs(run, train.seed, batches, judge)
+        epochs = _Epochs(run, train, batches, judge)
         _fit(model, batches, range(first_epoch, train.epochs), [epochs, *callbacks])
 
 
@@ -126,31 +125,19 @@ def _fit(
     all_of_them.on_train_end()
 
 
-class _Epochs(keras.callbacks.Callback):
-    """What happens around each epoch: order, validation, history, checkpoint."""
+class _Epochs(Epochs):
+    """The epochs of what reads no single digits: their batches are shuffled anew."""
 
-    def __init__(self, run: Run, seed: int, batches: Batches, judge: Judge) -> None:
-        super().__init__()
-        self._run, self._seed, self._batches, self._judge = run, seed, batches, judge
+    def __init__(self, run: Run, train: TrainConfig, batches: Batches, judge: Judge) -> None:
+        super().__init__(run, train)
+        self._batches, self._judge = batches, judge
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._started = time.perf_counter()
+        super().on_epoch_begin(epoch, logs)
         self._batches.set_epoch(epoch)
-        reseed(self.model, self._seed, epoch)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = {} if logs is None else logs  # changed in place: later callbacks see it too
-        with averaged_weights(self.model):
-            judged = self._judge(self.model)
-            if not math.isfinite(judged["val_loss"]):
-                raise RunError(
-                    f"The validation loss of epoch {epoch + 1} is {judged['val_loss']}: the "
-                    "training diverged. Start again with a lower train.learning_rate."
-                )
-            logs |= judged
-            network = keras.Model(self.model.input, self.model.output, name=self.model.name)
-            self._run.save_model(network, self._run.model_path)  # without the optimiser
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        logs["seconds"] = round(time.perf_counter() - self._started, 2)
-        self._run.write_history([*self._run.history(), {"epoch": epoch + 1, **logs}])
-        self._run.save_model(self.model, self._run.checkpoint_path)  # last: it counts the epochs
+    def judge(self) -> dict[str, float]:
+        return self._judge(self.model)
+
+    def network(self) -> keras.Model:
+        return keras.Model(self.model.input, self.model.output, name=self.model.name)

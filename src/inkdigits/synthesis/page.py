@@ -108,18 +108,7 @@ def synthetic_page(
         ValueError: digit_px, touching, pitch, strange, uneven or filled is out of range, or a class
             of digits is missing.
     """
-    if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
-        raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
-    if touching is not None and not 0 <= touching <= 1:
-        raise ValueError(f"touching is {touching}; give a share of 0 to 1")
-    if pitch is not None and not _MIN_PITCH <= pitch <= _MAX_PITCH:
-        raise ValueError(f"pitch is {pitch}; give {_MIN_PITCH} to {_MAX_PITCH}")
-    if not 0 <= strange <= 1:
-        raise ValueError(f"strange is {strange}; give a share of 0 to 1")
-    if not 0 <= uneven <= _MAX_UNEVEN:
-        raise ValueError(f"uneven is {uneven}; give 0 to {_MAX_UNEVEN}")
-    if filled is not None and not 0 <= filled <= 1:
-        raise ValueError(f"filled is {filled}; give a share of 0 to 1")
+    _check(digit_px, touching, pitch, strange, uneven, filled)
     chances = rng.random(4).tolist()
     if digit_px is None:
         low, high = math.log(_MIN_DIGIT_PX), math.log(_MAX_DIGIT_PX)
@@ -130,62 +119,32 @@ def synthetic_page(
         ruling = chances[2] < 0.5
     if shadow is None:
         shadow = photo and chances[3] < 0.5
+
     paper, pen = papers.sample_materials(rng)
     scribe = Scribe(rng, pen.width, digit_px, digits, uneven)
+    frame: list[Segment] = []
     if layout == "lines":
         rows = _lines(rng, scribe, digit_px, touching, pitch, strange)
-        frame: list[Segment] = []
     else:
+        is_table = layout == "table"
         if filled is None:
-            filled = 0.8 if layout == "table" else 1.0
+            filled = 0.8 if is_table else 1.0
         rows, frame = _cells(
-            rng, scribe, digit_px, is_table=layout == "table", filled=filled, strange=strange
+            rng, scribe, digit_px, is_table=is_table, filled=filled, strange=strange
         )
         if varied and rng.random() < _OPEN:
             frame = rulings.opened(frame, rng)
-
-    # Leave a margin, so that all coordinates are those of the page from here on.
-    margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(
-        int
-    )  # left, top, right, bottom
-    placed = [digit for row in rows for digit in row]
-    xs = [d.x for d in placed] + [int(min(s[0], s[2])) for s in frame]
-    ys = [d.y for d in placed] + [int(min(s[1], s[3])) for s in frame]
-    dx, dy = int(margin[0]) - min(xs), int(margin[1]) - min(ys)
-    right = max([d.x + d.ink.shape[1] for d in placed] + [math.ceil(s[2]) for s in frame])
-    bottom = max([d.y + d.ink.shape[0] for d in placed] + [math.ceil(s[3]) for s in frame])
-    width, height = right + dx + int(margin[2]), bottom + dy + int(margin[3])
-    rows = [[replace(d, x=d.x + dx, y=d.y + dy) for d in row] for row in rows]
-    frame = [(a + dx, b + dy, c + dx, d + dy) for a, b, c, d in frame]
-
-    ink, owners = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)
-    number = 0
-    for mark in (mark for row in rows for mark in row):
-        place = np.s_[mark.y : mark.y + mark.ink.shape[0], mark.x : mark.x + mark.ink.shape[1]]
-        number += mark.value != NO_DIGIT
-        owner = 0 if mark.value == NO_DIGIT else number
-        owners[place][mark.ink > np.maximum(ink[place], _FAINT)] = owner
-        np.maximum(ink[place], mark.ink, out=ink[place])
+    rows, frame, height, width = _with_margins(rows, frame, digit_px, rng)
+    ink, owners = _written(rows, height, width)
 
     picture = papers.lay_paper(paper, height, width, rng)
     if photo and rng.random() < 0.15 and not paper.is_board:
         papers.show_through(picture, ink, rng)
-    grey = rng.uniform(0.5, 0.8) if paper.is_board else rng.uniform(0.1, 0.5)
-    tint = (0.45, 0.6, 0.85) if rng.random() < 0.7 else (0.75, 0.55, 0.6)
-    strong, weak = rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.55)
-    rule = rulings.print_variously if varied else rulings.print_plainly
-    if frame:
-        rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
-    elif ruling and not paper.is_board:
-        ruled = rulings.of_paper(rng, height, width, digit_px)
-        rule(picture, ruled, rng, digit_px, colour=tint, opacity=weak)
+    _rule(picture, frame, rng, digit_px, paper, ruling=ruling, varied=varied)
     papers.draw(picture, ink, pen, rng)
 
     turn_deg = _VARIED_TURN_DEG if varied else papers.TURN_DEG
     view = papers.viewpoint(rng, height, width, turn_deg) if photo else np.eye(3)
-    rows = [[mark for mark in row if mark.value != NO_DIGIT] for row in rows]
-    rows = [row for row in rows if row]
-    boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in rows)
     if photo:
         owners, ink = papers.seen(owners, view), papers.seen(ink, view)
         picture = papers.look(picture, view, rng)
@@ -196,8 +155,84 @@ def synthetic_page(
         if photo
         else np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     )
-    lines = tuple("".join(str(digit.value) for digit in row) for row in rows)
+    said = [[mark for mark in row if mark.value != NO_DIGIT] for row in rows]
+    lines = tuple("".join(str(digit.value) for digit in row) for row in said if row)
+    boxes = tuple(tuple(_seen_box(digit, view) for digit in row) for row in said if row)
     return SyntheticPage(pixels, lines, boxes, owners, ink)
+
+
+def _check(
+    digit_px: float | None,
+    touching: float | None,
+    pitch: float | None,
+    strange: float,
+    uneven: float,
+    filled: float | None,
+) -> None:
+    if digit_px is not None and not _MIN_DIGIT_PX <= digit_px <= _MAX_DIGIT_PX:
+        raise ValueError(f"digit_px is {digit_px}; give {_MIN_DIGIT_PX} to {_MAX_DIGIT_PX}")
+    if pitch is not None and not _MIN_PITCH <= pitch <= _MAX_PITCH:
+        raise ValueError(f"pitch is {pitch}; give {_MIN_PITCH} to {_MAX_PITCH}")
+    if not 0 <= uneven <= _MAX_UNEVEN:
+        raise ValueError(f"uneven is {uneven}; give 0 to {_MAX_UNEVEN}")
+    for name, share in (("touching", touching), ("strange", strange), ("filled", filled)):
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f"{name} is {share}; give a share of 0 to 1")
+
+
+def _with_margins(
+    rows: list[list[Placed]], frame: list[Segment], digit_px: float, rng: np.random.Generator
+) -> tuple[list[list[Placed]], list[Segment], int, int]:
+    """Marks and lines as they lie on a page with margins; its height and its width in pixels."""
+    margin = np.rint(rng.uniform(0.5, 2.0, 4) * digit_px + 6).astype(int).tolist()
+    left, top, right, bottom = margin
+    placed = [mark for row in rows for mark in row]
+    xs = [mark.x for mark in placed] + [int(min(a, c)) for a, _, c, _ in frame]
+    ys = [mark.y for mark in placed] + [int(min(b, d)) for _, b, _, d in frame]
+    ends_x = [mark.x + mark.ink.shape[1] for mark in placed] + [
+        math.ceil(c) for _, _, c, _ in frame
+    ]
+    ends_y = [mark.y + mark.ink.shape[0] for mark in placed] + [math.ceil(d) for *_, d in frame]
+    dx, dy = left - min(xs), top - min(ys)
+    rows = [[replace(mark, x=mark.x + dx, y=mark.y + dy) for mark in row] for row in rows]
+    frame = [(a + dx, b + dy, c + dx, d + dy) for a, b, c, d in frame]
+    return rows, frame, max(ends_y) + dy + bottom, max(ends_x) + dx + right
+
+
+def _written(rows: list[list[Placed]], height: int, width: int) -> tuple[Ink, NDArray[np.int32]]:
+    """The ink of all marks, and of each pixel the digit whose stroke it is."""
+    ink, owners = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)
+    number = 0
+    for mark in (mark for row in rows for mark in row):
+        place = np.s_[mark.y : mark.y + mark.ink.shape[0], mark.x : mark.x + mark.ink.shape[1]]
+        number += mark.value != NO_DIGIT
+        owner = 0 if mark.value == NO_DIGIT else number
+        owners[place][mark.ink > np.maximum(ink[place], _FAINT)] = owner
+        np.maximum(ink[place], mark.ink, out=ink[place])
+    return ink, owners
+
+
+def _rule(
+    picture: Ink,
+    frame: list[Segment],
+    rng: np.random.Generator,
+    digit_px: float,
+    paper: papers.Paper,
+    *,
+    ruling: bool,
+    varied: bool,
+) -> None:
+    """Print the frame of the cells onto the paper; else its ruling, if it has one."""
+    grey = rng.uniform(0.5, 0.8) if paper.is_board else rng.uniform(0.1, 0.5)
+    tint = (0.45, 0.6, 0.85) if rng.random() < 0.7 else (0.75, 0.55, 0.6)
+    strong, weak = rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.55)
+    rule = rulings.print_variously if varied else rulings.print_plainly
+    if frame:
+        rule(picture, frame, rng, digit_px, colour=(grey, grey, grey), opacity=strong)
+    elif ruling and not paper.is_board:
+        height, width = picture.shape[:2]
+        ruled = rulings.of_paper(rng, height, width, digit_px)
+        rule(picture, ruled, rng, digit_px, colour=tint, opacity=weak)
 
 
 def _lines(

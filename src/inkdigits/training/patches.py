@@ -5,13 +5,11 @@ missing from the paper, which is what the reader shows, and from as far away as 
 the digits have few pixels; of others, a part is seen; and some are no pages at all.
 """
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +20,7 @@ from inkdigits.imaging.strokes import DARKEST, PALEST, fitting, normalised
 from inkdigits.synthesis.page import SyntheticPage, synthetic_page
 from inkdigits.synthesis.photos import photographed
 from inkdigits.synthesis.scenes import synthetic_scene
+from inkdigits.training.chunks import in_chunks
 
 PATCH_PX = 160
 
@@ -82,29 +81,18 @@ def make_patches(
     """
     jobs = [(min(_CHUNK, count - start), [seed, start]) for start in range(0, count, _CHUNK)]
     whole = Patches(*(np.zeros((count, PATCH_PX, PATCH_PX), np.uint8) for _ in range(2)))
-    context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     done = 0
-    with ProcessPoolExecutor(
-        mp_context=context, initializer=_set_digits, initargs=(images, labels)
-    ) as pool:
-        for part in pool.map(_chunk, jobs):
-            whole.light[done : done + len(part.light)] = part.light
-            whole.ink[done : done + len(part.ink)] = part.ink
-            done += len(part.light)
-            say(f"{done:,} of {count:,} patches are made")
+    for part in in_chunks(_chunk, (images, labels), jobs):
+        whole.light[done : done + len(part.light)] = part.light
+        whole.ink[done : done + len(part.ink)] = part.ink
+        done += len(part.light)
+        say(f"{done:,} of {count:,} patches are made")
     return whole
 
 
-_DIGITS: list[NDArray[Any]] = []  # of a process that makes chunks
-
-
-def _set_digits(images: _Pixels, labels: NDArray[np.integer]) -> None:
-    _DIGITS[:] = images, labels
-
-
-def _chunk(job: tuple[int, list[int]]) -> Patches:
+def _chunk(images: _Pixels, labels: NDArray[np.integer], job: tuple[int, list[int]]) -> Patches:
     count, seed = job
-    found = list(islice(_endless((_DIGITS[0], _DIGITS[1]), seed), count))
+    found = list(islice(_endless((images, labels), seed), count))
     return Patches(np.stack([light for light, _ in found]), np.stack([ink for _, ink in found]))
 
 

@@ -5,13 +5,11 @@ together on synthetic pages, whose truth is known to the pixel.
 """
 
 import io
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,7 @@ from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
 from inkdigits.imaging.strokes import find_strokes
 from inkdigits.synthesis.scribe import NO_DIGIT
 from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
+from inkdigits.training.chunks import in_chunks
 from inkdigits.training.crops import TakenApart, taken_apart
 
 # Shares of a digit's ink: so much of it, and it is there; less than the other, and it is not.
@@ -175,29 +174,22 @@ def make_strips(
         )
         for start in range(0, total, _CHUNK)
     ]
-    context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     whole = Strips([], [])
-    with ProcessPoolExecutor(
-        mp_context=context, initializer=_set_digits, initargs=(images, labels)
-    ) as pool:
-        for part in pool.map(_chunk, jobs):
-            whole.pixels.extend(part.pixels)
-            whole.marks.extend(part.marks)
-            say(f"{len(whole.pixels):,} of {count:,} strips are made")
+    for part in in_chunks(_chunk, (images, labels), jobs):
+        whole.pixels.extend(part.pixels)
+        whole.marks.extend(part.marks)
+        say(f"{len(whole.pixels):,} of {count:,} strips are made")
     return whole
 
 
-_DIGITS: list[NDArray[Any]] = []  # of a process that makes chunks
-
-
-def _set_digits(images: NDArray[np.uint8], labels: NDArray[np.integer]) -> None:
-    _DIGITS[:] = images, labels
-
-
-def _chunk(job: tuple[Callable[..., list[Strip]], int, Sequence[int]]) -> Strips:
+def _chunk(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    job: tuple[Callable[..., list[Strip]], int, Sequence[int]],
+) -> Strips:
     make, count, seed = job
     whole = Strips([], [])
-    for strip in make(*_DIGITS, count, seed):
+    for strip in make(images, labels, count, seed):
         fitted = as_strip(strip.ink, strip.digit_px)
         whole.pixels.append(np.rint(fitted.ink * 255).astype(np.uint8))
         marks = np.array(strip.marks, np.float32)  # (k, 3)

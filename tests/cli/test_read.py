@@ -173,6 +173,23 @@ class TestDocuments:
         assert [document["text"] for document in json.loads(done.out)] == ["407"]
         assert inkdigits("read", "nowhere.png", "--format", "json").out == ""
 
+    def test_json_holds_what_was_read_until_ctrl_c(self, inkdigits, write, monkeypatch):
+        look_pages = Reader.look_pages
+
+        def stop(self, source, **options):
+            if source.name == "b.png":
+                raise KeyboardInterrupt
+            return look_pages(self, source, **options)
+
+        monkeypatch.setattr(Reader, "look_pages", stop)
+        write("a.png", "407")
+        write("b.png", "13")
+        done = inkdigits("read", "a.png", "b.png", "--format", "json")
+        assert done.code == 130
+        assert [document["text"] for document in json.loads(done.out)] == ["407"]
+        done = inkdigits("read", "b.png", "a.png", "--format", "json")
+        assert (done.code, done.out) == (130, "")
+
     def test_jsonl_is_a_document_a_line(self, inkdigits, write):
         write("a.png", "407", "1")
         write("b.png")

@@ -100,33 +100,40 @@ def read(
     if format is Format.CSV:
         _print_csv_header()
     is_one = False
-    for path, name, look in _looks(reader, pictures, single=single, line=line):
-        if isinstance(look, InputError):
-            say(look)
-            failed.append(look)
-            continue
-        page = look.page
-        is_one = [name] == [str(given) for given in pictures]  # no folder, and no page of several
-        if format is Format.JSON:
-            documents.append(page.to_dict())
-        elif format is Format.JSONL:
-            print(page.to_json(), flush=True)
-        elif format is Format.CSV:
-            _print_csv(page)
-        else:
-            _print_text(page, Status(min_status.value), many=not is_one)
-        if format in (Format.TEXT, Format.CSV) and page.status is not Status.OK:
-            print(f"{page.source}: {_remark(page)}", file=sys.stderr)
-        if show is not None:
-            stem = path.stem if path != _STDIN else "stdin"
-            stem = _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names)
-            try:
-                _save(look, show, stem)
-            except InkdigitsError as error:  # of this one; the others are still read
-                say(error)
-                failed.append(error)
+    try:
+        for path, name, look in _looks(reader, pictures, single=single, line=line):
+            if isinstance(look, InputError):
+                say(look)
+                failed.append(look)
+                continue
+            page = look.page
+            is_one = [name] == [
+                str(given) for given in pictures
+            ]  # no folder, and no page of several
+            if format is Format.JSON:
+                documents.append(page.to_dict())
+            elif format is Format.JSONL:
+                print(page.to_json(), flush=True)
+            elif format is Format.CSV:
+                _print_csv(page)
+            else:
+                _print_text(page, Status(min_status.value), many=not is_one)
+            if format in (Format.TEXT, Format.CSV) and page.status is not Status.OK:
+                print(f"{page.source}: {_remark(page)}", file=sys.stderr)
+            if show is not None:
+                stem = path.stem if path != _STDIN else "stdin"
+                stem = _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names)
+                try:
+                    _save(look, show, stem)
+                except InkdigitsError as error:  # of this one; the others are still read
+                    say(error)
+                    failed.append(error)
+    except KeyboardInterrupt:
+        if documents:  # what was read until then is not lost
+            _print_json(documents)
+        raise
     if format is Format.JSON and (documents or not failed):
-        print(json.dumps(documents[0] if is_one else documents, indent=2, ensure_ascii=False))
+        _print_json(documents[0] if is_one else documents)
     if failed:
         raise typer.Exit(1)
 
@@ -186,6 +193,10 @@ def _where(page: Page) -> str:
         return ""
     more = f" and {len(unsure) - 3} more" if len(unsure) > 3 else ""
     return f": {', '.join(unsure[:3])}{more}"
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
 
 
 def _print_csv_header() -> None:

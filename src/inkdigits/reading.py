@@ -192,7 +192,12 @@ class Page:
         }
 
     def to_rows(self) -> Iterator[tuple[Any, ...]]:
-        """A row a digit, with the ``CSV_COLUMNS``; lines and positions are counted from 1."""
+        """A row a digit, with the ``CSV_COLUMNS``; lines and positions are counted from 1.
+
+        A page without digits has one row, with its source and its status alone.
+        """
+        if not self.digits:
+            yield (self.source, "", "", "", self.status, *("",) * 5)
         for number, line in enumerate(self.lines, 1):
             for position, digit in enumerate(line.digits, 1):
                 confidence = round(digit.confidence, 6)

@@ -218,12 +218,19 @@ class TestDocuments:
             assert float(row[5]) == pytest.approx(digit.confidence, abs=1e-6)
             assert [int(side) for side in row[6:]] == list(digit.box)
 
+    def test_csv_leaves_no_picture_out(self, inkdigits, write):
+        write("a.png")
+        write("b.png", "4")
+        rows = list(csv.reader(io.StringIO(inkdigits("read", ".", "--format", "csv").out)))
+        assert rows[1] == ["a.png", "", "", "", "blank", "", "", "", "", ""]
+        assert [row[0] for row in rows[1:]] == ["a.png", "b.png"]
+
     def test_csv_of_many_has_one_header(self, inkdigits, write):
         write("a.png", "40")
         write("b.png")
         done = inkdigits("read", "a.png", "b.png", "a.png", "--format", "csv")
         rows = list(csv.DictReader(io.StringIO(done.out)))
-        assert [row["value"] for row in rows] == ["4", "0", "4", "0"]
+        assert [row["value"] for row in rows] == ["4", "0", "", "4", "0"]  # the blank one has a row too
         assert done.err == "b.png: blank: nothing that could be a digit\n"  # it has no row
 
 

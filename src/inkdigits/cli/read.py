@@ -49,7 +49,8 @@ def read(
     format: Annotated[
         Format,
         typer.Option(
-            help="text; json, a list for several pictures; jsonl, a line each; csv, a row a digit."
+            help="text; json, a list for several pictures; jsonl, a line each; csv, a row a digit, "
+            "or one for a page that has none."
         ),
     ] = Format.TEXT,
     show: Annotated[

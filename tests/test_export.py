@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inkdigits import converters
 from inkdigits import export as export_module
 from inkdigits.errors import ExportError, InkdigitsError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
@@ -212,11 +213,11 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         def write(model: keras.Model, part: Path, *_: object) -> Callable[[Ink], Ink]:
             part.write_bytes(b"new")
-            run = export_module._predict(model)
+            run = converters.predict(model)
             return lambda ink: change(run(before(ink)))
 
-        monkeypatch.setattr(export_module, "_keras", write)
-        monkeypatch.setattr(export_module, "_litert_int8", write)
+        monkeypatch.setattr(converters, "to_keras", write)
+        monkeypatch.setattr(converters, "to_litert_int8", write)
 
     return stand_in
 
@@ -269,7 +270,7 @@ def test_int8_may_lose_a_thousandth(
         mlp.labels.repeat(num_images // 100),
     )
     made = Made(mlp.model, ink, labels)
-    right = np.flatnonzero(export_module._predict(made.model)(made.ink).argmax(1) == made.labels)
+    right = np.flatnonzero(converters.predict(made.model)(made.ink).argmax(1) == made.labels)
 
     def worse(logits: Ink) -> Ink:
         logits = logits.copy()
@@ -310,7 +311,7 @@ def test_a_conversion_that_fails_leaves_what_was_there(
         part.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(export_module, "_keras", fail)
+    monkeypatch.setattr(converters, "to_keras", fail)
     with pytest.raises(expected, match=match):
         mlp.export("keras", path)
     assert [left.name for left in tmp_path.iterdir()] == ["digits.keras"]
@@ -323,9 +324,9 @@ def test_an_earlier_saved_model_is_replaced(
     def write(model: keras.Model, part: Path) -> Callable[[Ink], Ink]:
         part.mkdir()
         (part / "saved_model.pb").write_bytes(b"new")
-        return export_module._predict(model)
+        return converters.predict(model)
 
-    monkeypatch.setattr(export_module, "_saved_model", write)
+    monkeypatch.setattr(converters, "to_saved_model", write)
     path = tmp_path / "digits"
     path.mkdir()  # an empty folder may be used
     mlp.export("saved-model", path)
@@ -389,7 +390,7 @@ def test_no_more_images_are_compared_than_it_says(
 def test_converters_are_silent_and_what_was_set_comes_back(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    with export_module._quiet():
+    with converters.quiet():
         print("chatter")  # noqa: T201
         logging.getLogger("converter").warning("chatter")
         warnings.warn("chatter", stacklevel=1)
@@ -398,6 +399,6 @@ def test_converters_are_silent_and_what_was_set_comes_back(
     logging.getLogger("converter").warning("said")
     assert capfd.readouterr().out == "said\n"
     assert logging.root.manager.disable == logging.NOTSET
-    with pytest.raises(InkdigitsError), export_module._quiet():
+    with pytest.raises(InkdigitsError), converters.quiet():
         raise InkdigitsError
     assert logging.root.manager.disable == logging.NOTSET

@@ -4,22 +4,17 @@ Every export is loaded again by the runtime that will use it, and compared with 
 labelled images, as they are and in a larger frame (height and width stay free).
 """
 
-import io
-import logging
-import os
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits import converters
 from inkdigits.bundle import Bundle, write_bundle
-from inkdigits.decide import with_none
-from inkdigits.errors import BundleError, ExportError, MissingExtraError
+from inkdigits.errors import BundleError, ExportError
 from inkdigits.evaluation.calibration import softmax
 from inkdigits.files import written_whole
 from inkdigits.imaging.strips import STRIP_HEIGHT_PX
@@ -42,16 +37,12 @@ NUM_COMPARED = 1000
 _MAX_DIFFERENCE = 1e-4  # of any probability
 _MAX_INT8_DROP = 0.001  # of the accuracy
 _NUM_REPRESENTATIVE = 200  # images that the ranges of int8 are taken from
-_CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
 
 Part = Literal["lines", "strokes"]
 _AXES: dict[Part, tuple[str, ...]] = {
     "lines": ("n", "frames", "width"),
     "strokes": ("n", "height", "width"),
 }
-
-_Ink = NDArray[np.float32]
-_Run = Callable[[_Ink], NDArray[np.float32]]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
 
 
 class Parity(NamedTuple):
@@ -76,7 +67,7 @@ def export(
     target: str,
     path: Path,
     *,
-    ink: _Ink,
+    ink: converters.Ink,
     labels: NDArray[np.int64],
     facts: Mapping[str, Any],
 ) -> Parity:
@@ -105,16 +96,18 @@ def export(
             f"{path} is a folder of something else, and is left as it is. Give another name."
         )
     model(ink[:1])  # Keras exports only a model that was called
-    writers: dict[str, Callable[[Path], _Run]] = {
+    writers: dict[str, Callable[[Path], converters.Run]] = {
         "bundle": lambda part: _bundle(model, part, facts),
-        "keras": lambda part: _keras(model, part),
-        "onnx": lambda part: _onnx(model, part),
-        "saved-model": lambda part: _saved_model(model, part),
-        "litert": lambda part: _litert(model, part),
-        "litert-int8": lambda part: _litert_int8(model, part, ink[-_NUM_REPRESENTATIVE:]),
+        "keras": lambda part: converters.to_keras(model, part),
+        "onnx": lambda part: converters.to_onnx(model, part),
+        "saved-model": lambda part: converters.to_saved_model(model, part),
+        "litert": lambda part: converters.to_litert(model, part),
+        "litert-int8": lambda part: converters.to_litert_int8(
+            model, part, ink[-_NUM_REPRESENTATIVE:]
+        ),
     }
-    with _converting("model", target, path), written_whole(path) as part:
-        with _quiet():
+    with converters.converting("model", target, path), written_whole(path) as part:
+        with converters.quiet():
             run = writers[target](part)
             parity = _compare(model, run, ink[:NUM_COMPARED], labels[:NUM_COMPARED])
         _require(parity, target)
@@ -149,11 +142,11 @@ def add_part(
     """
     check_name("bundle", path)
     what = PARTS[kind]
-    with _converting(what, "bundle", path):
+    with converters.converting(what, "bundle", path):
         model(examples[0][None])  # Keras exports only a model that was called
-        with tempfile.TemporaryDirectory() as folder, _quiet():
+        with tempfile.TemporaryDirectory() as folder, converters.quiet():
             graph = Path(folder) / f"{kind}.onnx"
-            _write_graph(model, graph, _AXES[kind])
+            converters.write_graph(model, graph, _AXES[kind])
             content = graph.read_bytes()
     candidate = Bundle(bundle.manifest, bundle.graph, None, **{kind: content})
     run = candidate.run_strip if kind == "lines" else candidate.run_page
@@ -258,10 +251,12 @@ def _may_be_replaced(folder: Path) -> bool:
     return (folder / "saved_model.pb").is_file() or not any(folder.iterdir())
 
 
-def _compare(model: "keras.Model", run: _Run, ink: _Ink, labels: NDArray[np.int64]) -> Parity:
+def _compare(
+    model: "keras.Model", run: converters.Run, ink: converters.Ink, labels: NDArray[np.int64]
+) -> Parity:
     framed = np.pad(ink, ((0, 0), (3, 9), (2, 30)))
     ours = np.concatenate([run(ink), run(framed)])
-    kerass = np.concatenate([_predict(model)(ink), _predict(model)(framed)])
+    kerass = np.concatenate([converters.predict(model)(ink), converters.predict(model)(framed)])
     twice = np.concatenate([labels, labels])
     return Parity(
         num_images=len(ink),
@@ -290,165 +285,13 @@ def _require(parity: Parity, target: str) -> None:
         )
 
 
-def _joined(outputs: Mapping[str, Any]) -> NDArray[np.float32]:
-    return with_none(np.asarray(outputs["logits"]), np.asarray(outputs["novelty"]))
-
-
-def _predict(model: "keras.Model") -> _Run:
-    return lambda ink: _joined(model.predict(ink, batch_size=250, verbose=0))
-
-
-def _keras(model: "keras.Model", part: Path) -> _Run:
-    model.save(part)
-    import keras
-
-    return _predict(keras.saving.load_model(part))
-
-
-def _write_graph(model: "keras.Model", part: Path, axes: Sequence[str]) -> None:
-    """Write an ONNX model whose free axes have names, which Keras does not give them."""
-    import onnx
-
-    model.export(part, format="onnx", verbose=False)
-    proto = onnx.load(part)
-    for value in (*proto.graph.input, *proto.graph.output):
-        for axis, name in zip(value.type.tensor_type.shape.dim, axes, strict=False):
-            if not axis.dim_value:
-                axis.dim_param = name
-    onnx.checker.check_model(proto)
-    onnx.save(proto, part)
-
-
-def _onnx(model: "keras.Model", part: Path) -> _Run:
-    import onnxruntime
-
-    _write_graph(model, part, ("n", "height", "width"))
-    session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
-    names = ["logits", "novelty"]
-    return lambda ink: with_none(*session.run(names, {"ink": ink}))
-
-
-def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> _Run:
+def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> converters.Run:
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
-        _onnx(model, graph)
+        converters.to_onnx(model, graph)
         write_bundle(part, graph=graph.read_bytes(), classes=CLASSES, **facts)
     try:
         bundle = Bundle.open(part)
     except BundleError as error:
         raise ExportError(f"The bundle that was made cannot be opened: {error}") from error
-    return lambda ink: _joined(bundle.run(ink)._asdict())
-
-
-def _saved_model(model: "keras.Model", part: Path) -> _Run:
-    import tensorflow as tf
-
-    model.export(part, format="tf_saved_model", verbose=False)
-    loaded = tf.saved_model.load(str(part))
-    return lambda ink: _joined(loaded.serve(tf.constant(ink)))
-
-
-def _litert(model: "keras.Model", part: Path) -> _Run:
-    import tensorflow as tf
-
-    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}  # what every runtime has
-    model.export(part, format="litert", verbose=False, target_spec=builtins)
-    return _litert_run(part.read_bytes())
-
-
-def _litert_int8(model: "keras.Model", part: Path, representative: _Ink) -> _Run:
-    """Convolutions, or else dense layers, in int8, by the ranges of representative images.
-
-    The canonicaliser stays in float32: its positions need more than 256 steps. So does the dense
-    layer behind convolutions: close logits need more, too.
-    """
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        operations = _operations(converter.convert())
-        quantised = _CONVOLUTIONS & operations or _DENSE
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            {"ink": image[None]} for image in representative
-        )
-        debugger = tf.lite.experimental.QuantizationDebugger(
-            converter=converter,
-            debug_dataset=converter.representative_dataset,
-            debug_options=tf.lite.experimental.QuantizationDebugOptions(
-                denylisted_ops=sorted(operations - quantised)
-            ),
-        )
-        content: bytes = debugger.get_nondebug_quantized_model()
-    part.write_bytes(content)
-    return _litert_run(content)
-
-
-def _operations(content: bytes) -> set[str]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    details = Interpreter(model_content=content)._get_ops_details()
-    return {operation["op_name"] for operation in details} - {"DELEGATE"}
-
-
-def _litert_run(content: bytes) -> _Run:
-    from ai_edge_litert.interpreter import Interpreter
-
-    runner = Interpreter(model_content=content).get_signature_runner()
-    return lambda ink: _joined(runner(ink=ink))
-
-
-@contextmanager
-def _converting(what: str, target: str, path: Path) -> Iterator[None]:
-    """Say what went wrong: the file cannot be written, something is missing, or what it was."""
-    try:
-        yield
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from error
-    except ImportError as error:
-        doing = f"Exporting the {what} to {target} ({error.name})"
-        raise MissingExtraError(doing, "train") from error
-    except ExportError:
-        raise
-    except Exception as error:  # a converter may raise anything
-        said = str(error).rstrip(". ")
-        raise ExportError(
-            f"The {what} could not be converted to {target}: {type(error).__name__}: {said}. "
-            "Try other versions of keras and its exporters: inkdigits doctor"
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the converters' chatter off the terminal; their errors still come."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with (
-            warnings.catch_warnings(),
-            redirect_stdout(io.StringIO()),
-            redirect_stderr(io.StringIO()),
-            _silent_descriptors(),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
-
-
-@contextmanager
-def _silent_descriptors() -> Iterator[None]:
-    """Point file descriptors 1 and 2 to nowhere: TensorFlow's C++ writes past Python."""
-    saved = [os.dup(1), os.dup(2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        for target, copy in zip((1, 2), saved, strict=True):
-            os.dup2(copy, target)
-            os.close(copy)
-        os.close(nowhere)
+    return lambda ink: converters.joined(bundle.run(ink)._asdict())

@@ -230,8 +230,8 @@ class TestDocuments:
         write("b.png")
         done = inkdigits("read", "a.png", "b.png", "a.png", "--format", "csv")
         rows = list(csv.DictReader(io.StringIO(done.out)))
-        assert [row["value"] for row in rows] == ["4", "0", "", "4", "0"]  # the blank one has a row too
-        assert done.err == "b.png: blank: nothing that could be a digit\n"  # it has no row
+        assert [row["value"] for row in rows] == ["4", "0", "", "4", "0"]
+        assert done.err == "b.png: blank: nothing that could be a digit\n"
 
 
 class TestPages:

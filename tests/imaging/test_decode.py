@@ -23,7 +23,8 @@ from inkdigits.errors import (
     MissingInputError,
     UnreadableImageError,
 )
-from inkdigits.imaging.decode import MAX_PIXELS, decode, decode_pages, image_files
+from inkdigits.imaging.decode import MAX_PIXELS, decode, decode_pages
+from inkdigits.imaging.folders import image_files
 
 
 def grey(height: int = 11, width: int = 17) -> np.ndarray:

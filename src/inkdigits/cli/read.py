@@ -143,7 +143,7 @@ def _looks(
     reader: "Reader", pictures: list[Path], *, single: bool, line: bool
 ) -> "Iterator[tuple[Path, str, Look | InputError]]":
     """Each page of each picture of each folder: its file, its name, and the look at it."""
-    from inkdigits.imaging.decode import image_files, left_out
+    from inkdigits.imaging.folders import image_files, left_out
 
     for given in pictures:
         try:

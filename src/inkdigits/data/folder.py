@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from inkdigits.data import CLASSES, LabelledImages, Part
 from inkdigits.errors import CorruptDataError, DataError, InputError, MissingDataError
-from inkdigits.imaging.decode import IMAGE_SUFFIXES, decode
+from inkdigits.imaging.decode import decode
+from inkdigits.imaging.folders import IMAGE_SUFFIXES
 from inkdigits.imaging.ink import digit_ink, digits_ink
 
 CANVAS_PX = 56  # side of the square that pictures of many sizes are fitted into

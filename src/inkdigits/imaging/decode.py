@@ -5,7 +5,6 @@ Pillow is imported only where it is needed, because a cold start pays for it.
 
 import io
 import itertools
-import re
 import sys
 import threading
 import warnings
@@ -24,15 +23,13 @@ from inkdigits.errors import (
     MissingInputError,
     UnreadableImageError,
 )
+from inkdigits.imaging.folders import exists
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 120_000_000
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
-)
 # What people have in place of a picture, by how it begins, and what they can do about it.
 _OTHERS = {
     b"%PDF": "It is a PDF: save its pages as PNG first, as `pdftoppm -r 200 -png` does",
@@ -40,7 +37,6 @@ _OTHERS = {
     b"ftypmif": "It is HEIF: save it as JPEG first",
     b"ftypavif": "It is AVIF: save it as PNG first",
 }
-_OTHER_SUFFIXES = frozenset({".pdf", ".heic", ".heif", ".avif"})
 _WHITE = 1.001  # of floats up to 1, but for rounding
 _MOST_ALIKE = 16  # of 255: what differs by less cannot be seen on its paper
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -150,62 +146,6 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
                     yield PageOfFile(0 if is_alone else number, pixels)
 
 
-def left_out(path: str | Path) -> list[Path]:
-    """List what of a folder may hold pages, but is not read: sub-folders, PDF, HEIC and AVIF."""
-    path = Path(path)
-    if not _exists(path) or not path.is_dir():  # a file, or standard input
-        return []
-    return sorted(
-        file
-        for file in _listed(path)
-        if not file.name.startswith(".")
-        and (file.suffix.lower() in _OTHER_SUFFIXES or file.is_dir())
-    )
-
-
-def image_files(path: str | Path) -> list[Path]:
-    """List the pictures that a path stands for: itself, or those right inside the folder.
-
-    Args:
-        path: a file of any name, or a folder, whose hidden files and sub-folders are left out.
-
-    Returns:
-        At least one path, sorted by name as people count: ``page2`` before ``page10``.
-
-    Raises:
-        MissingInputError: nothing is there, or a folder without images.
-    """
-    path = Path(path)
-    if not _exists(path):
-        raise MissingInputError(f"There is no {path}. Check the name and the folder.")
-    if not path.is_dir():
-        return [path]
-    found = [
-        file
-        for file in _listed(path)
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and not file.name.startswith(".")
-        and file.is_file()
-    ]
-    if not found:
-        known = " ".join(sorted(IMAGE_SUFFIXES))
-        raise MissingInputError(f"The folder {path} holds no image. Looked for: {known}.")
-    return sorted(found, key=_as_counted)
-
-
-def _as_counted(file: Path) -> tuple[list[str | int], str]:
-    """What sorts names by the numbers in them; they are at every second place."""
-    parts = re.split(r"(\d+)", file.name)
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)], file.name
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError as error:
-        raise MissingInputError(f"The folder {folder} cannot be listed: {error}.") from error
-
-
 def _without_pipe(source: Source) -> Source:
     """What comes out of a pipe, which can be read only once; anything else as it is."""
     with suppress(OSError, ValueError):  # decode says what is wrong with it
@@ -231,15 +171,8 @@ def _tiff(source: Source) -> Iterator[BinaryIO | None]:
         yield file
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long, or with a null character
-        return False
-
-
 def _from_path(path: Path, max_pixels: int) -> Pixels:
-    if not _exists(path):
+    if not exists(path):
         raise MissingInputError(f"There is no file {path}. Check the name and the folder.")
     if path.is_dir():
         raise MissingInputError(f"{path.resolve()} is a folder, not a picture. Name a file in it.")

@@ -89,7 +89,7 @@ def _in_short(pages: Sequence[Page]) -> dict[str, str]:
 
 
 def as_csv(pages: Sequence[Page]) -> str:
-    """A row a digit, or one for a page that has none, as `inkdigits read --format csv` prints them."""
+    """A row a digit, or one for a page without any, as `inkdigits read --format csv` prints."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

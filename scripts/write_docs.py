@@ -104,10 +104,9 @@ def figures() -> str:
     for name, record in _trained().items():
         if name not in _FEW:
             continue
-        recipe = f"[configs/{name}.toml](configs/{name}.toml)"
-        if not (DOCS.parent / "configs" / f"{name}.toml").exists():
-            recipe = "see its record"
-        epochs = "–" if _is_joined(name) else record["epochs"]
+        recipe, epochs = f"[configs/{name}.toml](configs/{name}.toml)", record["epochs"]
+        if _is_of_others(name):
+            recipe, epochs = "see its record", "–"
         trained.append(f"| `{name}` | {recipe} | {_mnist_test(record)} | {epochs} |")
     timed = [
         f"- {what}: {speed[key]['ours_s']:.2f} s, which is {speed[key]['ratio']:.2f} times {peer}."
@@ -364,10 +363,10 @@ def _trained() -> dict[str, dict[str, Any]]:
     return {name: record for name, record in records.items() if "figures" in record}
 
 
-def _is_joined(name: str) -> bool:
-    """Whether it was joined of several runs, each with epochs of its own."""
+def _is_of_others(name: str) -> bool:
+    """Whether it was joined of several runs, or trained on from one, with epochs of their own."""
     config = tomllib.loads(_newest(name).with_name("config.toml").read_text(encoding="utf-8"))
-    return bool(config["train"].get("members", 1) > 1)
+    return bool(config["train"].get("members", 1) > 1 or config["train"].get("start"))
 
 
 def _mnist_test(record: dict[str, Any]) -> str:

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inkdigits import converters
 from inkdigits import export as export_module
 from inkdigits.errors import ExportError, InkdigitsError, MissingExtraError
 from inkdigits.evaluation.calibration import softmax
-from inkdigits.export import FORMATS, SUFFIXES, export
+from inkdigits.export import FORMATS, SUFFIXES, converters, export
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
 from inkdigits.models.ensemble import ensemble, seen_at_angles

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkdigits.reading import Alternative, Box, Digit, Line, Page, Status
+from inkdigits.reading import CSV_COLUMNS, Alternative, Box, Digit, Line, Page, Status
 
 PLACE = Box(0, 0, 10, 20)
 
@@ -280,3 +280,20 @@ class TestPage:
     def test_nothing_can_be_changed_afterwards(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             PAGE.source = "other"  # type: ignore[misc]
+
+
+class TestRows:
+    def test_a_row_a_digit_counted_from_1(self):
+        rows = list(page(line("40"), line("7", at_0=Status.REJECT)).to_rows())
+        assert [row[:5] for row in rows] == [
+            ("photo.jpg", 1, 1, "4", "ok"),
+            ("photo.jpg", 1, 2, "0", "ok"),
+            ("photo.jpg", 2, 1, "7", "reject"),
+        ]
+        assert [row[6:] for row in rows] == [(0, 5, 10, 20), (12, 5, 10, 20), (0, 5, 10, 20)]
+
+    @pytest.mark.parametrize(("note", "status"), [("", "blank"), ("too many marks", "reject")])
+    def test_one_row_without_any(self, note: str, status: str):
+        (row,) = Page("photo.jpg", (), "convnet", note=note).to_rows()
+        assert row == ("photo.jpg", "", "", "", status, "", "", "", "", "")
+        assert len(row) == len(CSV_COLUMNS)

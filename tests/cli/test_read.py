@@ -218,7 +218,7 @@ class TestDocuments:
             assert float(row[5]) == pytest.approx(digit.confidence, abs=1e-6)
             assert [int(side) for side in row[6:]] == list(digit.box)
 
-    def test_csv_leaves_no_picture_out(self, inkdigits, write):
+    def test_a_picture_without_digits_has_a_row_in_csv(self, inkdigits, write):
         write("a.png")
         write("b.png", "4")
         rows = list(csv.reader(io.StringIO(inkdigits("read", ".", "--format", "csv").out)))

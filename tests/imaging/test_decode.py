@@ -24,7 +24,6 @@ from inkdigits.errors import (
     UnreadableImageError,
 )
 from inkdigits.imaging.decode import MAX_PIXELS, decode, decode_pages
-from inkdigits.imaging.folders import image_files
 
 
 def grey(height: int = 11, width: int = 17) -> np.ndarray:
@@ -383,25 +382,6 @@ def test_deep_pictures_out_of_range_are_named(tmp_path: Path) -> None:
     Image.fromarray(np.full((5, 5), 9_000.0, np.float32), "F").save(path)
     with pytest.raises(UnreadableImageError, match=r"deep\.tif holds no brightness.*9000"):
         decode(path)
-
-
-def test_a_folder_is_listed_as_people_count(tmp_path: Path) -> None:
-    names = ["1.png", "page1.png", "page02.png", "page2.png", "page10.png", "page10a2.png", "x.png"]
-    for name in reversed(names):
-        (tmp_path / name).touch()
-    assert [path.name for path in image_files(tmp_path)] == names
-
-
-def test_folders(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "c.txt", ".hidden.png"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in image_files(tmp_path)] == ["a.JPG", "b.png"]
-    assert image_files(tmp_path / "c.txt") == [tmp_path / "c.txt"]
-    with pytest.raises(MissingInputError, match="holds no image"):
-        image_files(tmp_path / "folder.png")
-    with pytest.raises(MissingInputError, match="There is no"):
-        image_files(tmp_path / "nowhere")
 
 
 def test_threads_leave_the_warning_filters_as_they_were() -> None:

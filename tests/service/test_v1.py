@@ -109,6 +109,11 @@ class TestRead:
         answer = client.post("/v1/read?format=csv", files={"file": ("note.png", encoded(page))})
         assert answer.text == capsys.readouterr().out
 
+    def test_a_blank_picture_has_a_row_in_csv(self, client, page, encoded):
+        content = encoded(np.full_like(page, 255))
+        table = client.post("/v1/read?format=csv", files={"file": ("a.png", content)})
+        assert table.text.splitlines()[1:] == ["a.png,,,,blank,,,,,"]
+
     def test_each_page_of_a_tiff_is_read(self, client, reader, page):
         file = io.BytesIO()
         sheets = [Image.fromarray(sheet) for sheet in (page, page[150:])]

@@ -108,9 +108,8 @@ def read(
                 failed.append(look)
                 continue
             page = look.page
-            is_one = [name] == [
-                str(given) for given in pictures
-            ]  # no folder, and no page of several
+            # No folder, and no page of several.
+            is_one = [name] == [str(given) for given in pictures]
             if format is Format.JSON:
                 documents.append(page.to_dict())
             elif format is Format.JSONL:
@@ -131,7 +130,7 @@ def read(
                     failed.append(error)
     except KeyboardInterrupt:
         if documents:  # what was read until then is not lost
-            _print_json(documents)
+            _print_json(documents[0] if is_one else documents)
         raise
     if format is Format.JSON and (documents or not failed):
         _print_json(documents[0] if is_one else documents)

@@ -127,7 +127,8 @@ def _v1() -> list[Row]:
     form = _query(
         "format",
         {"type": "string", "enum": list(v1.FORMATS), "default": v1.FORMATS[0]},
-        "JSON; the text alone, pages parted by a form feed; or CSV, a row a digit.",
+        "JSON; the text alone, pages parted by a form feed; or CSV, a row a digit, or one for a "
+        "page that has none.",
     )
     picture = {"schema": {"type": "string", "format": "binary"}}
     raw = {"image/*": picture, _BINARY: picture}

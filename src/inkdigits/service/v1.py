@@ -89,7 +89,10 @@ def _in_short(pages: Sequence[Page]) -> dict[str, str]:
 
 
 def as_csv(pages: Sequence[Page]) -> str:
-    """A row a digit, or one for a page without any, as `inkdigits read --format csv` prints."""
+    """A row a digit, or one for a page without any, as `inkdigits read --format csv` prints.
+
+    A damaged page of a TIFF has a row, too: there, the command line says so on standard error.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

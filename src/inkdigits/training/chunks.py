@@ -26,6 +26,9 @@ def in_chunks(
         make: does a job, given the digits; of a module, so that another process finds it.
         digits: images (n, 28, 28) uint8 and labels (n,), sent to each process once.
         jobs: what ``make`` is given, one after another; each with its own seed.
+
+    Yields:
+        what each job made.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     with ProcessPoolExecutor(mp_context=context, initializer=_set_digits, initargs=digits) as pool:

@@ -47,7 +47,7 @@ class Epochs(keras.callbacks.Callback):
         """
         logs = {} if logs is None else logs  # changed in place: later callbacks see it too
         history = self._run.history()
-        with averaged_weights(self.model), self.further_weights():
+        with _averaged_weights(self.model), self.further_weights():
             judged = self.judge()
             if not math.isfinite(judged["val_loss"]):
                 raise RunError(
@@ -104,7 +104,7 @@ def reseed(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 @contextmanager
-def averaged_weights(model: keras.Model) -> Iterator[None]:
+def _averaged_weights(model: keras.Model) -> Iterator[None]:
     """Put the optimiser's averaged weights in, and the last ones back."""
     if not model.optimizer.use_ema:
         yield
@@ -112,11 +112,11 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     last = values_of(model)
     model.optimizer.finalize_variable_values(model.trainable_variables)
     # Copies: JAX would evaluate in the optimiser's own memory, and then let it go.
-    assign(model, values_of(model))
+    put_back(model, values_of(model))
     try:
         yield
     finally:
-        assign(model, last)
+        put_back(model, last)
 
 
 def values_of(model: keras.Model) -> list[NDArray[np.float32]]:
@@ -124,7 +124,7 @@ def values_of(model: keras.Model) -> list[NDArray[np.float32]]:
     return [keras.ops.convert_to_numpy(weight) for weight in model.trainable_variables]
 
 
-def assign(model: keras.Model, values: list[NDArray[np.float32]]) -> None:
+def put_back(model: keras.Model, values: list[NDArray[np.float32]]) -> None:
     """Put back what ``values_of`` took."""
     for weight, value in zip(model.trainable_variables, values, strict=True):
         weight.assign(value)

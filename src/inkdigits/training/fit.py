@@ -18,7 +18,7 @@ from inkdigits.errors import ConfigError, RunError
 from inkdigits.models import zoo
 from inkdigits.models.canonical import Canonical
 from inkdigits.models.ensemble import seen_at_angles
-from inkdigits.training.epochs import Epochs, assign, is_over, optimizer, values_of
+from inkdigits.training.epochs import Epochs, is_over, optimizer, put_back, values_of
 from inkdigits.training.examples import Examples, load_examples, shuffled
 from inkdigits.training.finish import finish
 from inkdigits.training.losses import Loss, accuracy
@@ -184,21 +184,21 @@ class _OfOneEpoch(keras.callbacks.Callback):
         self._weights = values_of(self.model)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        assign(self.model, self._weights)
+        put_back(self.model, self._weights)
 
 
 class _Epochs(Epochs):
     """The epochs of a network that reads single digits."""
 
     def __init__(
-        self, run: Run, config: TrainConfig, examples: Examples, start: Start | None
+        self, run: Run, train: TrainConfig, examples: Examples, start: Start | None
     ) -> None:
-        super().__init__(run, config)
-        self._config, self._examples = config, examples
-        self._start_weights = start.network.get_weights() if start and config.start_share else None
+        super().__init__(run, train)
+        self._examples = examples
+        self._start_weights = start.network.get_weights() if start and train.start_share else None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._student = _student(self.model, self._config)
+        self._student = _student(self.model, self._train)
 
     def judge(self) -> dict[str, float]:
         examples = self._examples
@@ -215,8 +215,8 @@ class _Epochs(Epochs):
         return judged
 
     def network(self) -> keras.Model:
-        network = _network(self.model, self._config)
-        return zoo.reading_model(seen_at_angles(network, self._config.view_angle_deg))
+        network = _network(self.model, self._train)
+        return zoo.reading_model(seen_at_angles(network, self._train.view_angle_deg))
 
     @contextmanager
     def further_weights(self) -> Iterator[None]:
@@ -224,7 +224,7 @@ class _Epochs(Epochs):
         if self._start_weights is None:
             yield
             return
-        network, share = _network(self.model, self._config), self._config.start_share
+        network, share = _network(self.model, self._train), self._train.start_share
         trained = network.get_weights()
         network.set_weights(
             [

@@ -65,7 +65,7 @@ def train_epochs(
     *,
     resume: bool,
 ) -> None:
-    """Train a network, or go on with it after its last whole epoch.
+    """Train a network, or go on with it after its last whole epoch; ``check_alone`` comes first.
 
     Args:
         run: where everything is kept.

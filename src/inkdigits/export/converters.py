@@ -1,4 +1,4 @@
-"""How a network leaves Keras in each format, and how what was written is run again."""
+"""How a network leaves Keras in each format, how it is run then, and what may go wrong."""
 
 import io
 import logging
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _CONVOLUTIONS, _DENSE = {"CONV_2D", "DEPTHWISE_CONV_2D"}, {"FULLY_CONNECTED"}
 
 Ink = NDArray[np.float32]
-Run = Callable[[Ink], NDArray[np.float32]]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
+Runner = Callable[
+    [Ink], NDArray[np.float32]
+]  # (n, H, W) → (n, classes + 1) logits, "no digit" last
 
 
 def joined(outputs: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -30,12 +32,12 @@ def joined(outputs: Mapping[str, Any]) -> NDArray[np.float32]:
     return with_none(np.asarray(outputs["logits"]), np.asarray(outputs["novelty"]))
 
 
-def predict(model: "keras.Model") -> Run:
-    """Run a model as it is, in Keras."""
+def predict(model: "keras.Model") -> Runner:
+    """Runner a model as it is, in Keras."""
     return lambda ink: joined(model.predict(ink, batch_size=250, verbose=0))
 
 
-def to_keras(model: "keras.Model", part: Path) -> Run:
+def to_keras(model: "keras.Model", part: Path) -> Runner:
     """Write a .keras file; give what runs it, as each of the others does."""
     model.save(part)
     import keras
@@ -57,7 +59,7 @@ def write_graph(model: "keras.Model", part: Path, axes: Sequence[str]) -> None:
     onnx.save(proto, part)
 
 
-def to_onnx(model: "keras.Model", part: Path) -> Run:
+def to_onnx(model: "keras.Model", part: Path) -> Runner:
     """Write an ONNX model of free height and width, for ONNX Runtime."""
     import onnxruntime
 
@@ -67,7 +69,7 @@ def to_onnx(model: "keras.Model", part: Path) -> Run:
     return lambda ink: with_none(*session.run(names, {"ink": ink}))
 
 
-def to_saved_model(model: "keras.Model", part: Path) -> Run:
+def to_saved_model(model: "keras.Model", part: Path) -> Runner:
     """Write the folder of a TensorFlow SavedModel."""
     import tensorflow as tf
 
@@ -76,7 +78,7 @@ def to_saved_model(model: "keras.Model", part: Path) -> Run:
     return lambda ink: joined(loaded.serve(tf.constant(ink)))
 
 
-def to_litert(model: "keras.Model", part: Path) -> Run:
+def to_litert(model: "keras.Model", part: Path) -> Runner:
     """Write a .tflite file in float32, for LiteRT."""
     import tensorflow as tf
 
@@ -85,8 +87,8 @@ def to_litert(model: "keras.Model", part: Path) -> Run:
     return _litert_run(part.read_bytes())
 
 
-def to_litert_int8(model: "keras.Model", part: Path, representative: Ink) -> Run:
-    """Convolutions, or else dense layers, in int8, by the ranges of representative images.
+def to_litert_int8(model: "keras.Model", part: Path, representative: Ink) -> Runner:
+    """Write a .tflite file, convolutions, or else dense layers, in int8, by given images' ranges.
 
     The canonicaliser stays in float32: its positions need more than 256 steps. So does the dense
     layer behind convolutions: close logits need more, too.
@@ -122,7 +124,7 @@ def _operations(content: bytes) -> set[str]:
     return {operation["op_name"] for operation in details} - {"DELEGATE"}
 
 
-def _litert_run(content: bytes) -> Run:
+def _litert_run(content: bytes) -> Runner:
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_content=content).get_signature_runner()
@@ -131,7 +133,11 @@ def _litert_run(content: bytes) -> Run:
 
 @contextmanager
 def converting(what: str, target: str, path: Path) -> Iterator[None]:
-    """Say what went wrong: the file cannot be written, something is missing, or what it was."""
+    """Say what went wrong: the file cannot be written, something is missing, or what it was.
+
+    Raises:
+        ExportError, MissingExtraError: in place of whatever was raised.
+    """
     try:
         yield
     except OSError as error:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits import converters
 from inkdigits.bundle import Bundle, write_bundle
 from inkdigits.errors import BundleError, ExportError
 from inkdigits.evaluation.calibration import softmax
+from inkdigits.export import converters
 from inkdigits.files import written_whole
 from inkdigits.imaging.strips import STRIP_HEIGHT_PX
 from inkdigits.imaging.strokes import STEP_PX, sigmoid
@@ -96,7 +96,7 @@ def export(
             f"{path} is a folder of something else, and is left as it is. Give another name."
         )
     model(ink[:1])  # Keras exports only a model that was called
-    writers: dict[str, Callable[[Path], converters.Run]] = {
+    writers: dict[str, Callable[[Path], converters.Runner]] = {
         "bundle": lambda part: _bundle(model, part, facts),
         "keras": lambda part: converters.to_keras(model, part),
         "onnx": lambda part: converters.to_onnx(model, part),
@@ -252,7 +252,7 @@ def _may_be_replaced(folder: Path) -> bool:
 
 
 def _compare(
-    model: "keras.Model", run: converters.Run, ink: converters.Ink, labels: NDArray[np.int64]
+    model: "keras.Model", run: converters.Runner, ink: converters.Ink, labels: NDArray[np.int64]
 ) -> Parity:
     framed = np.pad(ink, ((0, 0), (3, 9), (2, 30)))
     ours = np.concatenate([run(ink), run(framed)])
@@ -285,7 +285,7 @@ def _require(parity: Parity, target: str) -> None:
         )
 
 
-def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> converters.Run:
+def _bundle(model: "keras.Model", part: Path, facts: Mapping[str, Any]) -> converters.Runner:
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
         converters.to_onnx(model, graph)

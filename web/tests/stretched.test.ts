@@ -71,7 +71,7 @@ test("a stretched 1 is read, and what is shown is the narrower one", async () =>
   const rule = ruleOf(manifest);
   const [stretched, paper] = await readDigits([one(0), one(5)], rule, network.run);
   expect([stretched!.value, stretched!.status]).toEqual(["1", "ok"]);
-  expect(stretched!.confidence).toBeCloseTo(0.9288, 3); // as Python's
+  expect(stretched!.confidence).toBeCloseTo(0.9008, 3); // as Python's
   expect(paper!.value).not.toBe("1");
   const inked = (glyph: Float32Array): number => glyph.filter((value) => value > 0.5).length;
   expect(inked(stretched!.glyph)).toBeLessThan(0.7 * inked(paper!.glyph));

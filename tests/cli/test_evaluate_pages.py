@@ -127,7 +127,8 @@ def test_the_sheet_shows_what_failed_and_nothing_else(inkdigits, labels, tmp_pat
         (["nowhere.digits", "--pages", "labels.json"], 1, "nowhere.digits cannot be opened"),
         (["shipped", "--pages", "damaged.png"], 1, "are not JSON"),
         (["shipped", "--pages", "labels.json", "--report", "right.png"], 1, "cannot be written"),
-        (["shipped", "--pages", "labels.json", "--corruptions"], 2, "leave it out with --pages"),
+        (["shipped", "--pages", "labels.json", "--corruptions"], 2, "--corruptions is of single"),
+        (["--pages", "labels.json", "--data-dir", "nowhere"], 2, "--data-dir is of single digits"),
     ],
 )
 def test_what_cannot_be_is_said(inkdigits, labels, arguments, code, said):

@@ -63,8 +63,11 @@ def evaluate(
     if pages is not None:
         from inkdigits.cli.pages import evaluate_pages
 
-        if corruptions or data is not None:
-            raise typer.BadParameter("It is of single digits; leave it out with --pages.")
+        asked = {"--corruptions": corruptions, "--data": data, "--data-dir": data_dir}
+        if given := [name for name, value in asked.items() if value]:
+            raise typer.BadParameter(
+                f"{' and '.join(given)} is of single digits; leave it out with --pages."
+            )
         evaluate_pages(lambda: _reader(what), pages, report, as_json=as_json)
         return
     from inkdigits.data import load

@@ -88,9 +88,6 @@ def read(
     if reader.rule.threshold >= ANSWERS_NOTHING:
         promise = f"{reader.bundle.name} cannot promise so few errors as {max_error:g}"
         print(f"no digit is ok: {promise} (inkdigits dial)", file=sys.stderr)
-    failed: list[InkdigitsError] = []
-    documents: list[dict[str, Any]] = []
-    show_names: set[str] = set()
     if show is not None:
         if show.resolve() in [given.resolve() for given in pictures if given != _STDIN]:
             raise typer.BadParameter(
@@ -100,34 +97,28 @@ def read(
         check_folder(show, "--show")
     if format is Format.CSV:
         _print_csv_header()
+    failed = False
+    documents: list[dict[str, Any]] = []
+    show_names: set[str] = set()
     is_one = False
     try:
         for path, name, look in _looks(reader, pictures, single=single, line=line):
-            if isinstance(look, InputError):
-                say(look)
-                failed.append(look)
-                continue
-            page = look.page
-            # No folder, and no page of several.
-            is_one = [name] == [str(given) for given in pictures]
-            if format is Format.JSON:
-                documents.append(page.to_dict())
-            elif format is Format.JSONL:
-                print(page.to_json(), flush=True)
-            elif format is Format.CSV:
-                _print_csv(page)
-            else:
-                _print_text(page, Status(min_status.value), many=not is_one)
-            if format in (Format.TEXT, Format.CSV) and page.status is not Status.OK:
-                print(f"{page.source}: {_remark(page)}", file=sys.stderr)
-            if show is not None:
-                stem = path.stem if path != _STDIN else "stdin"
-                stem = _unused(stem + name[len(str(path)) :].replace("#", "-"), show_names)
-                try:
-                    _save(look, show, stem)
-                except InkdigitsError as error:  # of this one; the others are still read
-                    say(error)
-                    failed.append(error)
+            try:
+                if isinstance(look, InputError):
+                    raise look
+                # No folder, and no page of several.
+                is_one = [name] == [str(given) for given in pictures]
+                if format is Format.JSON:
+                    documents.append(look.page.to_dict())
+                else:
+                    _print_page(look.page, format, Status(min_status.value), many=not is_one)
+                if show is not None:
+                    stem = path.stem if path != _STDIN else "stdin"
+                    page = name[len(str(path)) :].replace("#", "-")
+                    _save(look, show, _unused(stem + page, show_names))
+            except InkdigitsError as error:  # of this one; the others are still read
+                say(error)
+                failed = True
     except KeyboardInterrupt:
         if documents:  # what was read until then is not lost
             _print_json(documents[0] if is_one else documents)
@@ -163,6 +154,19 @@ def _looks(
                     yield path, str(path), error
         except InputError as error:
             yield given, str(given), error
+
+
+def _print_page(page: Page, format: Format, worst: Status, *, many: bool) -> None:
+    """Print what was read, and where people read it, what to look at."""
+    if format is Format.JSONL:
+        print(page.to_json(), flush=True)
+        return
+    if format is Format.CSV:
+        _print_csv(page)
+    else:
+        _print_text(page, worst, many=many)
+    if page.status is not Status.OK:
+        print(f"{page.source}: {_remark(page)}", file=sys.stderr)
 
 
 def _print_text(page: Page, worst: Status, *, many: bool) -> None:

@@ -30,7 +30,7 @@ _OTHERS = (
 _RUNNING = ("small_letters",)  # of a word written by hand
 
 
-class Mark(NamedTuple):
+class Span(NamedTuple):
     """What stands in a strip, and from where to where, in its pixels."""
 
     value: int  # 0 to 9, or 10 for what is no digit
@@ -42,7 +42,7 @@ class Strip(NamedTuple):
     """Ink without a margin, and what it says from left to right."""
 
     ink: Ink  # (h, w) float32
-    marks: tuple[Mark, ...]
+    marks: tuple[Span, ...]
     digit_px: float  # height of a typical digit
 
 
@@ -92,7 +92,7 @@ def synthetic_strips(
         if len(strokes) < 4:
             continue
         full = np.minimum(spoiled / np.quantile(strokes, 0.9), 1).astype(np.float32)
-        marks = tuple(Mark(mark.value, mark.x, mark.x + mark.ink.shape[1]) for mark in row)
+        marks = tuple(Span(mark.value, mark.x, mark.x + mark.ink.shape[1]) for mark in row)
         yield Strip(full, marks, digit_px)
 
 

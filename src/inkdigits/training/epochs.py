@@ -2,6 +2,7 @@
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -15,20 +16,20 @@ from inkdigits.errors import RunError
 from inkdigits.training.run import Run
 
 
-class Epochs(keras.callbacks.Callback):
+class Epochs(keras.callbacks.Callback, ABC):
     """Around each epoch: random numbers, validation, the network kept, history, checkpoint."""
 
     def __init__(self, run: Run, train: TrainConfig) -> None:
         super().__init__()
         self._run, self._train = run, train
 
+    @abstractmethod
     def judge(self) -> dict[str, float]:
         """``val_loss``, ``val_accuracy`` and any more, of the model with the weights to keep."""
-        raise NotImplementedError
 
+    @abstractmethod
     def network(self) -> keras.Model:
         """The network that reads, with the weights to keep: without loss and optimiser."""
-        raise NotImplementedError
 
     def further_weights(self) -> AbstractContextManager[None]:
         """What else is done to the averaged weights before they are judged and kept."""

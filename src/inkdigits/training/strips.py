@@ -19,7 +19,7 @@ from inkdigits.imaging.atoms import LineAtoms
 from inkdigits.imaging.strips import MARGIN_PX, MAX_WIDTH_PX, as_strip
 from inkdigits.imaging.strokes import find_strokes
 from inkdigits.synthesis.scribe import NO_DIGIT
-from inkdigits.synthesis.strips import Mark, Strip, synthetic_strips
+from inkdigits.synthesis.strips import Span, Strip, synthetic_strips
 from inkdigits.training.chunks import in_chunks
 from inkdigits.training.crops import TakenApart, taken_apart
 
@@ -91,7 +91,7 @@ def _labelled(
     if held[0] > _STRANGE * held.sum() and share[1:].max(initial=0) < _ABSENT:
         if as_strip(segment.ink, line.height_px).ink.shape[1] > MAX_WIDTH_PX:
             return None
-        return Strip(segment.ink, (Mark(NO_DIGIT, 0, box.width),), line.height_px)
+        return Strip(segment.ink, (Span(NO_DIGIT, 0, box.width),), line.height_px)
     if ((share[1:] > _ABSENT) & (share[1:] < _THERE)).any():
         return None
     marks = []
@@ -100,7 +100,7 @@ def _labelled(
         columns = np.flatnonzero(is_stroke.any(axis=0))
         if not len(columns):
             return None
-        marks.append(Mark(int(values[owner]), float(columns[0]), float(columns[-1] + 1)))
+        marks.append(Span(int(values[owner]), float(columns[0]), float(columns[-1] + 1)))
     if not marks or held[1:].sum() < _CLEAN * held.sum():
         return None
     marks.sort(key=lambda mark: mark.left + mark.right)

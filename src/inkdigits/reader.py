@@ -25,7 +25,8 @@ from inkdigits.decide import (
 from inkdigits.errors import ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
-from inkdigits.imaging.ink import digit_ink, page_ink, with_margin
+from inkdigits.imaging.ink import digit_ink, page_ink
+from inkdigits.imaging.margin import on_page, with_margin, within
 from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.singles import inks_of
@@ -162,7 +163,7 @@ class Reader:
         letters, is_doubted = self._doubts(lines, ink, single, line)
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
-        boxes = [_on_page(mark.box, ink, framed, margin) for mark in marks]
+        boxes = [on_page(mark.box, ink, framed, margin) for mark in marks]
 
         def by(rule: Rule) -> list[list[Digit]]:
             digits = iter(
@@ -189,7 +190,7 @@ class Reader:
             name, tuple(Line(tuple(row)) for row in rows), self.bundle.name, elapsed_ms, note
         )
         glyphs = np.array([mark.glyph for mark in marks], np.float32).reshape(-1, 28, 28)
-        return Look(page, picture, _within(ink, framed, margin), glyphs)
+        return Look(page, picture, within(ink, framed, margin), glyphs)
 
     def _found(
         self, picture: NDArray[np.uint8], single: bool, line: bool
@@ -382,27 +383,6 @@ def _ink_box(ink: NDArray[np.float32]) -> Box:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, left = int(rows[0]), int(columns[0])
     return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
-
-
-def _on_page(box: Box, ink: NDArray[np.float32], framed: NDArray[np.uint8], margin: int) -> Box:
-    """From pixels of the ink to pixels of the page, which may be larger, and without its margin."""
-    across = framed.shape[1] / ink.shape[1]
-    down = framed.shape[0] / ink.shape[0]
-    width, height = framed.shape[1] - 2 * margin, framed.shape[0] - 2 * margin
-    left, right = (min(max(round(at * across) - margin, 0), width) for at in (box.x, box.right))
-    top, bottom = (min(max(round(at * down) - margin, 0), height) for at in (box.y, box.bottom))
-    return Box(
-        min(left, width - 1), min(top, height - 1), max(right - left, 1), max(bottom - top, 1)
-    )
-
-
-def _within(
-    ink: NDArray[np.float32], framed: NDArray[np.uint8], margin: int
-) -> NDArray[np.float32]:
-    """The ink without the margin that was put about its page."""
-    across = round(margin * ink.shape[1] / framed.shape[1])
-    down = round(margin * ink.shape[0] / framed.shape[0])
-    return ink[down : ink.shape[0] - down, across : ink.shape[1] - across]
 
 
 def _check(*, single: bool, line: bool) -> None:

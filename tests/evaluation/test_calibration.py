@@ -49,17 +49,33 @@ def test_no_temperature_has_a_lower_loss() -> None:
     random = np.random.default_rng(2)
     labels = random.integers(0, 10, 400)
     logits = random.normal(0, 3, (400, 10)) + 4 * np.eye(10)[labels]
+    # Two digits more of each, one of them wrong, as Platt counts; scikit-learn weighs them.
+    weights = np.full((400, 10), 1 / 9)
+    weights[np.arange(400), labels] = 401
 
     def loss(temperature: float) -> float:
         probabilities = scipy.special.softmax(logits / temperature, axis=1)
-        return float(log_loss(labels, probabilities, labels=range(10)))
+        return float(
+            log_loss(
+                np.tile(np.arange(10), 400),
+                np.repeat(probabilities, 10, axis=0),
+                sample_weight=weights.ravel(),
+                labels=range(10),
+            )
+        )
 
     best = fit_temperature(logits, labels)
     assert loss(best) <= min(loss(other) for other in np.geomspace(0.1, 10, 200)) + 1e-12
 
 
+@pytest.mark.parametrize("count", [1, 8, 98])
+def test_of_few_digits_all_read_rightly_no_more_is_believed_than_they_show(count: int) -> None:
+    logits, labels = np.tile([[9.0, 0.0], [0.0, 9.0]], (count, 1)), np.tile([0, 1], count)
+    sure = scipy.special.softmax(logits[0] / fit_temperature(logits, labels))[0]
+    assert sure == pytest.approx((2 * count + 1) / (2 * count + 2))
+
+
 def test_temperature_where_the_data_sets_no_limit() -> None:
-    assert fit_temperature([[9.0, 0.0], [0.0, 9.0]], [0, 1]) == pytest.approx(0.05)
     assert fit_temperature([[9.0, 0.0], [0.0, 9.0]], [1, 0]) == pytest.approx(20)
     assert fit_temperature([[1.0, 1.0], [2.0, 2.0]], [0, 1]) == 1.0
 

@@ -29,12 +29,9 @@ _PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a 
 _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 THUMBNAIL_PX = 40  # of the longer side: so few pixels of paper have no shadow
-_MARGIN_PX, _NEAR_PX = 4, 3  # of paper that is put about a page; so near is at the border
-_SEEN = 40  # of 255: what differs from paper by so much is a stroke
-_RIM = 0.8  # of the shorter side: what lies along a side for so much is no digit
 _POLARITY_AREA_PX = 300 * 300
 _PAPER_AREA_PX = 400 * 400
-_STROKES_AREA_PX = 800 * 800
+STROKES_AREA_PX = 800 * 800
 _STRONG = 0.6  # of full ink: strokes are darker than this, and most shadows lighter
 _SHADOW = 0.15  # of full ink: what is wide and darker than this is a shadow
 _FEW = 0.05  # of the strokes' area is wider than strokes are
@@ -67,9 +64,9 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller, and so does
         one of which ``find`` gives less.
     """
-    page = _shrunk(page, _PAGE_AREA_PX)
-    dark = dark_on_light(page, _shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
-    small = _shrunk(dark, _PAPER_AREA_PX)
+    page = shrunk(page, _PAGE_AREA_PX)
+    dark = dark_on_light(page, shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
+    small = shrunk(dark, _PAPER_AREA_PX)
     ground = without_strokes(grey(small))
     ink = _paper_ink(dark, _scaled(surroundings(ground), dark.shape) > 0, find)
     if dark.shape[:2] != ink.shape:
@@ -84,7 +81,7 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
             continue
         alone, within = own.copy(), own[~is_outside]
         alone[is_outside] = [round(median(of)) for of in within.reshape(len(within), -1).T]
-        seen = _shrunk(alone, _POLARITY_AREA_PX)
+        seen = shrunk(alone, _POLARITY_AREA_PX)
         own = dark_on_light(own, seen, by_what_is_thin)  # a label, or a sheet on light wood
         written = cv2.resize(_paper_ink(own, is_outside, find), (width, height))
         written[is_outside] = 0
@@ -94,50 +91,10 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
     return ink
 
 
-def with_margin(page: Pixels) -> tuple[Pixels, int]:
-    """Put paper about a clean picture whose strokes reach its border, as where a form was cut up.
-
-    Else what touches the border passes for a table beside the paper. In a picture that is not
-    clean it may be one, and in a shadow there is no one shade to put about it.
-
-    Args:
-        page: (H, W) or (H, W, 3) uint8. Not modified.
-
-    Returns:
-        The page, as it is or larger, and the width of what was put about it, in pixels.
-    """
-    margin = _MARGIN_PX + max(page.shape[:2]) // 250
-    pixels = page.reshape(*page.shape[:2], -1)
-    along = np.swapaxes(pixels, 0, 1)
-    sides = [side for of in (pixels, along) for side in (of[:_NEAR_PX], of[-_NEAR_PX:])]
-    border = np.concatenate([side.reshape(-1, pixels.shape[2]) for side in sides])
-    paper = [round(median(of)) for of in border.T]
-    longest_px = max(
-        _longest_run(np.abs(side - np.array(paper, np.int16)).max(axis=(0, 2)) > _SEEN)
-        for side in sides
-    )
-    # Nothing is there, or the rim of a window or a scan, or a table.
-    if not 0 < longest_px <= _RIM * min(page.shape[:2]):
-        return page, 0
-    framed = np.asarray(
-        cv2.copyMakeBorder(page, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=paper),
-        np.uint8,
-    )
-    if ground_of_clean(grey(_shrunk(framed, _STROKES_AREA_PX))) is None:
-        return page, 0
-    return framed, margin
-
-
-def _longest_run(truths: NDArray[np.bool_]) -> int:
-    """How many in a row are true, at most."""
-    changes = np.flatnonzero(np.diff(truths, prepend=False, append=False))
-    return int((changes[1::2] - changes[::2]).max(initial=0))
-
-
 def _paper_ink(dark: Pixels, is_outside: NDArray[np.bool_], find: Find | None) -> Ink:
     """The ink of a paper whose strokes are darker than it is, but for what lies beside it."""
     height, width = dark.shape[:2]
-    small = _shrunk(dark, _STROKES_AREA_PX)
+    small = shrunk(dark, STROKES_AREA_PX)
     widest_px = min(height, width) // 2
     if not ground_of_clean(grey(small)):  # what is broader may be a shadow
         widest_px = round(min(max(height, width) / 8, widest_px))
@@ -207,7 +164,7 @@ def digit_ink(picture: Pixels) -> Ink:
     Returns:
         (h, w) float32 in [0, 1]; a picture of more than 512 × 512 pixels comes out smaller.
     """
-    picture = _shrunk(picture, _DIGIT_AREA_PX)
+    picture = shrunk(picture, _DIGIT_AREA_PX)
     light = grey(picture)
     if max(light.shape) <= THUMBNAIL_PX:
         alone: Ink = digits_ink(light[None])[0]
@@ -261,7 +218,8 @@ def digits_ink(images: Pixels) -> Ink:
     return np.asarray(ink.reshape(images.shape), np.float32)
 
 
-def _shrunk(picture: Pixels, area_px: int) -> Pixels:
+def shrunk(picture: Pixels, area_px: int) -> Pixels:
+    """A picture, made smaller where it has more pixels than that, or a side that is too long."""
     height, width = picture.shape[:2]
     scale = min((area_px / (height * width)) ** 0.5, _LONGEST_PX / max(height, width))
     if scale >= 1:
@@ -291,7 +249,7 @@ def _paper(picture: Pixels, widest_stroke_px: int) -> Pixels:
 
     The border is continued outwards, so that a rim, or a table beside the paper, counts as paper.
     """
-    small = cv2.medianBlur(_shrunk(picture, _PAPER_AREA_PX), 3)
+    small = cv2.medianBlur(shrunk(picture, _PAPER_AREA_PX), 3)
     size = max(3, round(widest_stroke_px * small.shape[1] / picture.shape[1]) | 1)
     padded = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_REPLICATE)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((size, size), np.uint8))

@@ -11,9 +11,17 @@ import keras
 from keras import ops
 
 from inkdigits.config import AugmentConfig
-from inkdigits.models.canonical import ink_extent
+from inkdigits.models.pixels import (
+    KNOTS,
+    centred,
+    ink_box,
+    large_pixels,
+    largest_near,
+    longer_side,
+    sample,
+    spline_basis,
+)
 
-_KNOTS = 6  # of the elastic displacement, along each axis
 _NUM_GAPS = 3  # in an image whose strokes are broken
 _FEWEST_PX, _MOST_PX = 8.0, 20.0  # along the longer side of what is shown in few pixels
 _BITMAP_LEVELS = 0.25, 0.5  # between which grey becomes ink in a bitmap; 1 is the darkest
@@ -116,8 +124,8 @@ class Warp(_TrainingOnly):
         """(n, H, W) → (n, H + H // 4 · 2, W + W // 4 · 2)."""
         num, height, width = ops.shape(images)
         out_height, out_width = height + height // 4 * 2, width + width // 4 * 2
-        y = _centred(out_height)[None, :, None]  # (1, H', 1)
-        x = _centred(out_width)[None, None, :]  # (1, 1, W')
+        y = centred(out_height)[None, :, None]  # (1, H', 1)
+        x = centred(out_width)[None, None, :]  # (1, 1, W')
         angle = self.uniform((num, 1, 1), math.radians(self.rotation_deg))
         slant = self.uniform((num, 1, 1), self.shear)
         size = ops.exp(self.uniform((num, 1, 1), math.log1p(self.scale)))
@@ -126,14 +134,14 @@ class Warp(_TrainingOnly):
         from_y = (cos * y + sin * x) * stretch / size  # (n, H', W')
         from_x = (cos * x - sin * y) / stretch / size + slant * from_y
         if self.elastic_px:
-            knots = keras.random.normal((2, num, _KNOTS, _KNOTS), seed=self.seed_generator)
-            rows, columns = _spline_basis(out_height), _spline_basis(out_width)  # (H', knots)
+            knots = keras.random.normal((2, num, KNOTS, KNOTS), seed=self.seed_generator)
+            rows, columns = spline_basis(out_height), spline_basis(out_width)  # (H', knots)
             bend = ops.matmul(ops.matmul(rows, knots), ops.transpose(columns))  # (2, n, H', W')
             from_y = from_y + self.elastic_px * bend[0]
             from_x = from_x + self.elastic_px * bend[1]
         half_height = (ops.cast(height, "float32") - 1.0) / 2
         half_width = (ops.cast(width, "float32") - 1.0) / 2
-        return _sample(images, from_y + half_height, from_x + half_width)
+        return sample(images, from_y + half_height, from_x + half_width)
 
     def get_config(self) -> dict[str, Any]:
         """What it takes to build the layer again."""
@@ -153,7 +161,7 @@ class PenWidth(_TrainingOnly):
         """(n, H, W) → (n, H, W)."""
         amount = self.uniform((ops.shape(images)[0], 1, 1), self.amount)
         way = ops.where(amount > 0, 1.0, -1.0)  # the paper of a thinner stroke is thicker
-        target = way * _largest_near(way * images)
+        target = way * largest_near(way * images)
         return images + ops.abs(amount) * (target - images)
 
     def get_config(self) -> dict[str, Any]:
@@ -188,7 +196,7 @@ class Gaps(_OfSome):
         x = x - (at - row * ops.cast(width, "float32"))  # y, x from the place: (n, H or 1, …, gaps)
         angle = self.uniform(shape, math.pi)
         cos, sin = ops.cos(angle), ops.sin(angle)
-        longer = _longer_side(images)[..., None]
+        longer = longer_side(images)[..., None]
         half_width = longer * self.between(shape, 0.02, 0.065)
         far = ops.maximum(
             ops.abs(cos * y + sin * x) - half_width, ops.abs(cos * x - sin * y) - 0.12 * longer
@@ -213,7 +221,7 @@ class Strays(_OfSome):
         """(n, H, W) → (n, H, W)."""
         num, height, width = ops.shape(images)
         one = (num, 1, 1)
-        (top, bottom), (left, right) = _ink_box(images)
+        (top, bottom), (left, right) = ink_box(images)
         longer = ops.maximum(bottom - top, right - left)
         y = ops.cast(ops.arange(height), "float32")[None, :, None]
         x = ops.cast(ops.arange(width), "float32")[None, None, :]
@@ -258,10 +266,10 @@ class FewPixels(_OfSome):
         one = (num, 1, 1)
         fewer = ops.exp(self.between(one, math.log(_FEWEST_PX), math.log(_MOST_PX)))
         # Side of a large pixel, in pixels of the image.
-        pixel = ops.maximum(_longer_side(images) / fewer, 1.0)
+        pixel = ops.maximum(longer_side(images) / fewer, 1.0)
         blend = ops.maximum(self.between(one, 0.0, 1.0) * pixel, 1.0)
         rows, columns = (
-            _large_pixels(length, pixel, blend, self.between(one, 0.0, 1.0))
+            large_pixels(length, pixel, blend, self.between(one, 0.0, 1.0))
             for length in (height, width)
         )
         small = ops.matmul(ops.matmul(rows[0], images), ops.transpose(columns[0], (0, 2, 1)))
@@ -297,7 +305,7 @@ class Erase(_ByShare):
         side = ops.cast(length, "float32")
         middle = self.uniform((num, 1), 0.5) * side
         half = ops.abs(self.uniform((num, 1), 0.5)) * self.share * side
-        return ops.abs(_centred(length)[None, :] - middle) <= half
+        return ops.abs(centred(length)[None, :] - middle) <= half
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of the input."""
@@ -330,90 +338,3 @@ def augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
 def glyph_augmentation(config: AugmentConfig, seed: int) -> list[keras.layers.Layer]:
     """The layers behind the canonicaliser that are asked for; none for what is switched off."""
     return [Erase(share=config.erase, seed=seed + 2, name="erase")] if config.erase else []
-
-
-def _ink_box(images: Any) -> list[tuple[Any, Any]]:
-    """First and last row, then column, of each image's ink: (n, H, W) → (n, 1, 1) each."""
-    is_inked = images > 0.2 * ops.max(images, axis=(1, 2), keepdims=True)
-    extents = (ink_extent(ops.any(is_inked, axis=axis)) for axis in (2, 1))
-    return [(first[:, :, None], last[:, :, None]) for first, last in extents]
-
-
-def _longer_side(images: Any) -> Any:
-    """Of each image's ink, in pixels: (n, H, W) → (n, 1, 1)."""
-    return ops.maximum(*(last - first for first, last in _ink_box(images)))
-
-
-def _large_pixels(length: Any, pixel: Any, blend: Any, phase: Any) -> tuple[Any, Any]:
-    """What makes large pixels of an axis, and what makes an axis of large pixels.
-
-    Args:
-        length: of the axis, in pixels of the image.
-        pixel: (n, 1, 1) side of a large pixel, at least 1.
-        blend: (n, 1, 1) how far one passes into the next: 1 gives squares, ``pixel`` a straight
-            line from middle to middle.
-        phase: (n, 1, 1) 0 to 1, how much of the first one lies before the axis.
-
-    Returns:
-        (n, large, length) and (n, length, large) float32.
-    """
-    place = ops.cast(ops.arange(length), "float32")[None, None, :]  # (1, 1, length)
-    large = ops.cast(ops.arange(length + 1), "float32")[None, :, None]  # (1, large, 1)
-    start = (large - phase) * pixel  # (n, large, 1)
-    averages = _overlap(start, start + pixel, place, place + 1.0) / pixel
-    middle = place + 0.5
-    spreads = _overlap(start, start + pixel, middle - blend / 2, middle + blend / 2) / blend
-    return averages, ops.transpose(spreads, (0, 2, 1))
-
-
-def _overlap(low: Any, high: Any, other_low: Any, other_high: Any) -> Any:
-    """The length that two intervals share."""
-    return ops.maximum(ops.minimum(high, other_high) - ops.maximum(low, other_low), 0.0)
-
-
-def _centred(length: Any) -> Any:
-    """(length,) float32 pixel positions, 0 in the middle."""
-    return ops.cast(ops.arange(length), "float32") - (ops.cast(length, "float32") - 1.0) / 2
-
-
-def _spline_basis(length: Any) -> Any:
-    """(length, knots) float32 cubic B-spline weights; the outer knots lie beyond the ends."""
-    spread = ops.cast(length, "float32") / (_KNOTS - 3)
-    at = _centred(length)[:, None] / spread  # in knots, 0 in the middle
-    knot = ops.cast(ops.arange(_KNOTS), "float32")[None, :] - (_KNOTS - 1) / 2
-    distance = ops.abs(at - knot)
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = ops.maximum(2.0 - distance, 0.0) ** 3 / 6
-    return ops.where(distance < 1, near, far)
-
-
-def _sample(images: Any, y: Any, x: Any) -> Any:
-    """Bilinear values of (n, H, W) at (n, H', W') positions; 0 outside."""
-    num, height, width = ops.shape(images)
-    padded = ops.pad(images, ((0, 0), (1, 2), (1, 2)))  # the last for the neighbour of the rest
-    flat = ops.reshape(padded, (-1,))
-    y = ops.clip(y + 1.0, 0.0, ops.cast(height, "float32") + 1.0)
-    x = ops.clip(x + 1.0, 0.0, ops.cast(width, "float32") + 1.0)
-    y_floor, x_floor = ops.floor(y), ops.floor(x)
-    y_part, x_part = y - y_floor, x - x_floor
-    image = ops.cast(ops.arange(num), "int32")[:, None, None] * ((height + 3) * (width + 3))
-    corner = image + ops.cast(y_floor, "int32") * (width + 3) + ops.cast(x_floor, "int32")
-
-    def at(offset: Any) -> Any:
-        return ops.take(flat, corner + offset, axis=0)  # (n, H', W')
-
-    top = at(0) * (1.0 - x_part) + at(1) * x_part
-    bottom = at(width + 3) * (1.0 - x_part) + at(width + 4) * x_part
-    return top * (1.0 - y_part) + bottom * y_part
-
-
-def _largest_near(images: Any) -> Any:
-    """The largest value in each pixel's 3×3 neighbourhood: (n, H, W) in [-1, 1] → (n, H, W).
-
-    Row-wise, then column-wise: much faster on a processor than pooling a single channel.
-    """
-    _, height, width = ops.shape(images)
-    rows = ops.pad(images, ((0, 0), (1, 1), (0, 0)), constant_values=-1.0)
-    most = ops.maximum(ops.maximum(rows[:, :height], rows[:, 2:]), images)
-    columns = ops.pad(most, ((0, 0), (0, 0), (1, 1)), constant_values=-1.0)
-    return ops.maximum(ops.maximum(columns[:, :, :width], columns[:, :, 2:]), most)

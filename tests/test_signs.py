@@ -195,6 +195,22 @@ def test_two_1s_that_lean_and_make_a_date_are_slashes(text, slanted, above, expe
     assert {int(at): found[at] for at in np.flatnonzero(found)} == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "lean", "expected"),
+    [
+        ("121412026", 0.2, {2: 1, 4: 1}),  # 12/4/2026, by a hand that writes upright
+        ("121412026", 0.05, {}),  # nobody's slash is so upright
+        ("401412026", 0.2, {}),  # no month has 40 days
+    ],
+)
+def test_tall_1s_that_make_a_date_are_slashes_though_they_hardly_lean(text, lean, expected):
+    line = [leaning(mark, 0.1) for mark in line_of(text)]
+    for at in (2, 4):
+        line[at] = leaning(taller(line[at], 3, 3), lean)
+    (found,) = as_slashes([line], CLASSES)
+    assert {int(at): found[at] for at in np.flatnonzero(found)} == expected
+
+
 def test_no_slash_is_far_from_what_it_parts():
     line = [leaning(mark, 0.1) for mark in line_of("47", "1", "28")]
     line[2] = leaning(replace(line[2], box=Box(60, 0, 10, 8)), 0.7)

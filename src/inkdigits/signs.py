@@ -37,6 +37,8 @@ _NEAR = 1.0
 # as this, if it leans so much further than the page's own 1s.
 _TALL = 0.12
 _STEEPEST = 0.3
+# Two that make a date of their word need lean no more than this.
+_UPRIGHT = 0.1
 _UNLIKE = 0.2
 # Several slashes of a page lean more than this, and so far apart from its 1s. Of 100 1s of a hand
 # in MNIST, 8 to a page, four do so; of those between digits fewer.
@@ -120,7 +122,7 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
                 of[mark.number] = 0.5
             if mark.lean > surely and mark.is_long:
                 of[mark.number] = 1.0
-        leaning = [bool(of[mark.number] > 0) or mark.is_long for mark in row]
+        leaning = [bool(of[mark.number] > 0) or mark.is_tall for mark in row]
         boxes = [mark.box for mark in row]
         places = date_slashes([mark.value for mark in row], boxes, leaning)
         for pair in zip(places[::2], places[1::2], strict=True):
@@ -200,9 +202,14 @@ class _Leaning(NamedTuple):
     beyond: tuple[float, float]
 
     @property
-    def is_long(self) -> bool:
+    def is_tall(self) -> bool:
         """Whether it leans at all, and reaches beyond at both ends, as most slashes do."""
-        return self.lean > _STEEPEST and min(self.beyond) > _TALL
+        return self.lean > _UPRIGHT and min(self.beyond) > _TALL
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it does so, and leans as fast hands' 1s seldom do."""
+        return self.is_tall and self.lean > _STEEPEST
 
 
 def _from_left(line: Sequence[Mark], classes: str) -> list[_Leaning]:

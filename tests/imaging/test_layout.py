@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inkdigits.imaging.layout import one_line, reading_order
+from inkdigits.imaging.layout import one_line, reading_order, separators
 from inkdigits.reading import Box
 
 
@@ -77,3 +77,34 @@ def test_nothing_and_one() -> None:
 
 def test_one_line_goes_from_left_to_right() -> None:
     assert one_line([Box(50, 0, 9, 9), Box(0, 80, 9, 9), Box(20, 3, 9, 9)]) == [[1, 2, 0]]
+
+
+DIGITS = [Box(0, 0, 20, 40), Box(50, 2, 20, 40)]  # a space of 30 pixels between
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        (Box(24, 34, 6, 16), True),  # 1,2
+        (Box(72, 36, 8, 14), True),  # behind the last digit
+        (Box(24, 8, 6, 16), False),  # neither at the foot nor at the head
+        (Box(24, 20, 6, 16), False),  # above the line
+        (Box(24, 34, 6, 30), False),  # as high as a digit may be
+        (Box(24, 54, 6, 16), False),  # of the line below
+        (Box(-20, 34, 6, 16), False),  # no digit before it
+        (Box(30, -4, 6, 16), True),  # 1'2
+        (Box(44, -4, 5, 16), False),  # the flag of a 1
+        (Box(76, -4, 6, 16), False),  # a small figure, as in 10¹
+    ],
+)
+def test_commas_and_apostrophes(box: Box, expected: bool) -> None:
+    assert separators([*DIGITS, box]) == [False, False, expected]
+    assert separators([box, *DIGITS]) == [expected, False, False]
+
+
+def test_small_figures_beside_large_ones_are_no_commas() -> None:
+    small = [Box(24, 34, 8, 16), Box(36, 34, 8, 16)]
+    assert separators([*DIGITS, *small]) == [False] * 4
+    two_commas = [Box(24, 34, 6, 16), Box(72, 36, 6, 16)]
+    assert separators([*DIGITS, *two_commas]) == [False, False, True, True]
+    assert separators([]) == []

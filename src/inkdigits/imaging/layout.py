@@ -1,4 +1,4 @@
-"""Where boxes stand on a page: how far its lines tilt, its columns, and the reading order."""
+"""Where boxes stand on a page: its separators, how its lines tilt, its columns, reading order."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,14 @@ _COLUMN_GAP, _LEVEL_COLUMN_GAP = 2.5, 6.0
 _MIN_COLUMN_LINES = 3
 _LEVEL = 0.35
 _MOSTLY_LEVEL = 0.7
+
+# Commas and apostrophes, in heights of the digits beside them.
+_LOWER = 0.55  # no separator is as high, or as wide
+_BESIDE, _OVERLAP = 0.6, 0.15  # so far it stands from a digit, and so far it may reach under it
+_AT_FOOT, _BELOW, _UNDER = 0.6, 0.05, 0.25  # from where a comma starts; beyond where it ends; ...
+_OVER, _AT_HEAD = 0.35, 0.5  # an apostrophe starts so far above at most, and ends above this
+_APART = 0.08  # an apostrophe is no flag of a 1, which is nearer
+_LIKE, _WITH = 1.6, 0.6  # in its own heights: what is no smaller or larger, and no farther
 
 Values = NDArray[np.float64]
 
@@ -41,6 +49,40 @@ def reading_order(boxes: list[Box]) -> list[list[int]]:
         found = _lines(level[column], middle_x[column], height[column])
         lines += [[int(column[index]) for index in line] for line in found]
     return lines
+
+
+def separators(boxes: list[Box]) -> list[bool]:
+    """Which boxes are commas, or apostrophes between digits, as in 1,250 and 1'250.
+
+    A comma is far lower than the digit before it, starts at its foot and hangs below it. An
+    apostrophe is as far lower than the digits on both sides, and stays at their heads. Nothing of
+    their own size stands beside them, as it does in small figures beside large ones.
+
+    Args:
+        boxes: one for each digit, or what may be one.
+    """
+    if not boxes:
+        return []
+    x, y, width, height = np.array(boxes, np.float64).T  # (n,) each
+    right, bottom, middle = x + width, y + height, y + height / 2
+    found = np.zeros(len(boxes), bool)
+    for index in np.flatnonzero(np.maximum(height, width) < _LOWER * height.max()).tolist():
+        is_digit = max(height[index], width[index]) < _LOWER * height
+        after, before = (x[index] - right) / height, (x - right[index]) / height
+        is_before = is_digit & (after > -_OVERLAP) & (after < _BESIDE) & (x < x[index])
+        start, end = (y[index] - y) / height, (bottom[index] - bottom) / height
+        is_comma = is_before & (start > _AT_FOOT) & (start < 1 + _UNDER) & (end > _BELOW)
+        is_at_head = is_digit & (start > -_OVER) & (bottom[index] - y < _AT_HEAD * height)
+        is_apostrophe = (is_at_head & is_before & (after > _APART)).any() and (
+            is_at_head & (before > _APART) & (before < _BESIDE)
+        ).any()
+        if not (is_comma.any() or is_apostrophe):
+            continue
+        is_like = (height < _LIKE * height[index]) & (height[index] < _LIKE * height)
+        is_like &= np.abs(middle - middle[index]) < height[index]
+        is_like &= np.maximum(x - right[index], x[index] - right) < _WITH * height[index]
+        found[index] = is_like.sum() == 1  # itself
+    return [bool(of) for of in found]
 
 
 def one_line(boxes: list[Box]) -> list[list[int]]:

@@ -22,7 +22,7 @@ from inkdigits.imaging.atoms import (
     is_digit_sized,
 )
 from inkdigits.imaging.ink import Ink
-from inkdigits.imaging.layout import one_line, reading_order
+from inkdigits.imaging.layout import one_line, reading_order, separators
 from inkdigits.imaging.marks import (
     MAX_MARKS,
     Labels,
@@ -122,7 +122,10 @@ def _marks(ink: Ink, wide_px: float, is_one_line: bool) -> tuple[Labels, Marks, 
 
 
 def _digits(marks: Marks, widest: float) -> tuple[list[Marks], Marks]:
-    """The strokes of each digit, as geometry has it; and the marks that are in none."""
+    """The strokes of each digit, as geometry has it; and the marks that are in none.
+
+    Commas and apostrophes are in neither.
+    """
     if not len(marks.label):
         return [], marks
     scale_px = typical_height_px(marks)
@@ -131,7 +134,8 @@ def _digits(marks: Marks, widest: float) -> tuple[list[Marks], Marks]:
     digits = [group for group in found if is_digit_sized(group.box(), scale_px, widest)]
     used = [digit.label for digit in digits]
     rest = marks.where(~np.isin(marks.label, np.concatenate(used))) if used else marks
-    return digits, rest
+    signs = separators([digit.box() for digit in digits])
+    return [digit for digit, is_sign in zip(digits, signs, strict=True) if not is_sign], rest
 
 
 def _strokes(marks: Marks, scale_px: float) -> Marks:

@@ -11,6 +11,19 @@ const MIN_COLUMN_LINES = 3;
 const LEVEL = 0.35;
 const MOSTLY_LEVEL = 0.7;
 
+// Commas and apostrophes, in heights of the digits beside them; see Python for what each one means.
+const LOWER = 0.55;
+const BESIDE = 0.6;
+const OVERLAP = 0.15;
+const AT_FOOT = 0.6;
+const BELOW = 0.05;
+const UNDER = 0.25;
+const OVER = 0.35;
+const AT_HEAD = 0.5;
+const APART = 0.08;
+const LIKE = 1.6;
+const WITH = 0.6;
+
 interface Place {
   readonly index: number;
   readonly left: number;
@@ -36,6 +49,41 @@ export function readingOrder(boxes: readonly Box[]): number[][] {
   const slope = slopeOf(places);
   for (const place of places) place.level = place.y - slope * place.x;
   return columnsOf(places).flatMap(linesOf);
+}
+
+/** Which boxes are commas, or apostrophes between digits, as in 1,250 and 1'250. */
+export function separators(boxes: readonly Box[]): boolean[] {
+  return boxes.map((own) => {
+    const isLike = ([x, y, width, height]: Box): boolean =>
+      height < LIKE * own[3] &&
+      own[3] < LIKE * height &&
+      Math.abs(y + height / 2 - own[1] - own[3] / 2) < own[3] &&
+      Math.max(x - own[0] - own[2], own[0] - x - width) < WITH * own[3];
+    return mayPart(own, boxes) && boxes.filter(isLike).length === 1; // itself
+  });
+}
+
+function mayPart(own: Box, boxes: readonly Box[]): boolean {
+  const right = own[0] + own[2];
+  const bottom = own[1] + own[3];
+  const digits = boxes.filter(([, , , height]) => Math.max(own[2], own[3]) < LOWER * height);
+  const atHead = ([, y, , height]: Box): boolean =>
+    (own[1] - y) / height > -OVER && bottom - y < AT_HEAD * height;
+  const isComma = digits.some(([x, y, width, height]) => {
+    const after = (own[0] - x - width) / height;
+    const start = (own[1] - y) / height;
+    const isBefore = after > -OVERLAP && after < BESIDE && x < own[0];
+    const isAtFoot = start > AT_FOOT && start < 1 + UNDER;
+    return isBefore && isAtFoot && (bottom - y - height) / height > BELOW;
+  });
+  const isBetween = (space: (digit: Box) => number): boolean =>
+    digits.some((digit) => {
+      const apart = space(digit) / digit[3];
+      return atHead(digit) && apart > APART && apart < BESIDE;
+    });
+  const isApostrophe =
+    isBetween(([x, , width]) => own[0] - x - width) && isBetween(([x]) => x - right);
+  return isComma || isApostrophe;
 }
 
 /** All boxes as one line, from left to right. */

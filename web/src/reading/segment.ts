@@ -10,7 +10,7 @@ import {
   WIDEST_DIGIT,
 } from "./atoms.ts";
 import { distances, type Ink, median, type Plane } from "./image.ts";
-import { oneLine, readingOrder } from "./layout.ts";
+import { oneLine, readingOrder, separators } from "./layout.ts";
 import {
   boxOf,
   findMarks,
@@ -89,7 +89,7 @@ function marksOf(
   };
 }
 
-/** The strokes of each digit, as geometry has it; and the marks that are in none. */
+/** The strokes of each digit; the marks that are in none. Commas and apostrophes are in neither. */
 function digitsOf(all: readonly Mark[], widest: number): { digits: Mark[][]; rest: Mark[] } {
   if (!all.length) return { digits: [], rest: [] };
   const scale_px = typicalHeight(all);
@@ -105,7 +105,11 @@ function digitsOf(all: readonly Mark[], widest: number): { digits: Mark[][]; res
     .flatMap((group) => byRow(group, scale_px))
     .filter((group) => isDigitSized(boxOf(group), scale_px, widest));
   const used = new Set(digits.flat());
-  return { digits, rest: strokes.filter((mark) => !used.has(mark)) };
+  const signs = separators(digits.map(boxOf));
+  return {
+    digits: digits.filter((_, index) => !signs[index]),
+    rest: strokes.filter((mark) => !used.has(mark)),
+  };
 }
 
 /** Whether two strokes belong to one digit. */

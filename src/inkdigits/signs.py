@@ -37,8 +37,9 @@ _NEAR = 1.0
 # as this, if it leans so much further than the page's own 1s.
 _TALL = 0.12
 _STEEPEST = 0.3
-# Two that make a date of their word need lean no more than this.
-_UPRIGHT = 0.1
+# Two that make a date of their word need lean no more than this, if they are so much higher than
+# the digits beside them, in heights of these.
+_UPRIGHT, _HIGHER = 0.1, 0.18
 _UNLIKE = 0.2
 # Several slashes of a page lean more than this, and so far apart from its 1s. Of 100 1s of a hand
 # in MNIST, 8 to a page, four do so; of those between digits fewer.
@@ -96,8 +97,8 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
     more, between digits all, that lean apart from two other 1s or more, as in 7/10 and 9/10. It is
     one if it reaches beyond both ends of the digits beside it as well, and then need not lean more
     than a fast hand's 1s, where the page has other 1s to show that they stand otherwise, or two
-    make a date of their word, as 12/4/2026. So are two that do, and lean far more, if one of them
-    reaches beyond an end.
+    make a date of their word, as 12/4/2026. So are two that do, and lean far more or are far
+    higher than the digits beside them, if one of them reaches beyond an end.
 
     Args:
         lines: marks.
@@ -122,7 +123,7 @@ def as_slashes(lines: Sequence[Sequence[Mark]], classes: str) -> list[NDArray[np
                 of[mark.number] = 0.5
             if mark.lean > surely and mark.is_long:
                 of[mark.number] = 1.0
-        leaning = [bool(of[mark.number] > 0) or mark.is_tall for mark in row]
+        leaning = [bool(of[mark.number] > 0) or mark.is_long or mark.is_tall for mark in row]
         boxes = [mark.box for mark in row]
         places = date_slashes([mark.value for mark in row], boxes, leaning)
         for pair in zip(places[::2], places[1::2], strict=True):
@@ -203,13 +204,14 @@ class _Leaning(NamedTuple):
 
     @property
     def is_tall(self) -> bool:
-        """Whether it leans at all, and reaches beyond at both ends, as most slashes do."""
-        return self.lean > _UPRIGHT and min(self.beyond) > _TALL
+        """Whether it leans at all, and is as high as a slash."""
+        above, below = self.beyond
+        return self.lean > _UPRIGHT and min(above, below) >= 0 and above + below > _HIGHER
 
     @property
     def is_long(self) -> bool:
-        """Whether it does so, and leans as fast hands' 1s seldom do."""
-        return self.is_tall and self.lean > _STEEPEST
+        """Whether it leans as most slashes do, and reaches beyond at both ends."""
+        return self.lean > _STEEPEST and min(self.beyond) > _TALL
 
 
 def _from_left(line: Sequence[Mark], classes: str) -> list[_Leaning]:

@@ -14,6 +14,8 @@ const MORE = 0.27; // ... than the digits of the page do
 const NUM_OTHERS = 2; // digits that tell how a hand slants
 const NEAR = 1; // in a slash's heights
 const TALL = 0.12; // in the heights of the digits beside it: so far a slash reaches beyond an end
+const UPRIGHT = 0.1; // of two higher ones, which make a date of their word
+const HIGHER = 0.18;
 const STEEPEST = 0.3; // of one that does so at both ends
 const UNLIKE = 0.2; // ... than the page's own 1s lean
 const LEANING = 0.25; // of slashes of one page
@@ -75,7 +77,7 @@ export function asSlashes(lines: readonly (readonly Mark[])[], classes: string):
       if (mark.lean > surely && isLong(mark)) of[mark.number] = 1;
     }
     const places = dateSlashes(
-      row.map((mark) => ({ ...mark, leans: of[mark.number]! > 0 || isLong(mark) })),
+      row.map((mark) => ({ ...mark, leans: of[mark.number]! > 0 || isLong(mark) || isTall(mark) })),
     );
     for (let first = 0; first < places.length; first += 2) {
       const pair = [row[places[first]!]!, row[places[first + 1]!]!];
@@ -146,6 +148,11 @@ interface Leaning {
   readonly lean: number;
   readonly isBetween: boolean;
   readonly beyond: readonly [number, number];
+}
+
+/** Whether it leans at all, and is as high as a slash. */
+function isTall({ lean, beyond: [above, below] }: Leaning): boolean {
+  return lean > UPRIGHT && Math.min(above, below) >= 0 && above + below > HIGHER;
 }
 
 /** Whether a mark leans at all, and reaches beyond at both ends, as most slashes do. */

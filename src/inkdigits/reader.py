@@ -25,6 +25,7 @@ from inkdigits.decide import (
 from inkdigits.errors import ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.decode import Source, decode, decode_pages
+from inkdigits.imaging.grain import is_grainy, without_grain
 from inkdigits.imaging.hairlines import without_hairlines
 from inkdigits.imaging.ink import digit_ink, page_ink
 from inkdigits.imaging.margin import on_page, with_margin, within
@@ -228,7 +229,8 @@ class Reader:
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         has_finder = self.bundle.has_strokes
         find = partial(find_strokes, self.bundle.run_page) if has_finder else by_rules
-        return page_ink(without_hairlines(picture), find)
+        ink = page_ink(without_hairlines(picture), find)
+        return page_ink(without_grain(picture), find) if is_grainy(ink) else ink
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

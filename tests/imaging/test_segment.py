@@ -102,6 +102,17 @@ def test_specks_dashes_and_rules_are_no_digits(write: Write) -> None:
     assert counts(ink) == [4, 4]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_commas_are_no_digits(write: Write, seed: int) -> None:
+    ink = write(["4071", "98645"], gap=0.6, seed=seed)
+    for line in find_lines(ink):
+        box = line[1].box
+        start, end = (box.right + 8, box.bottom - 3), (box.right + 5, box.bottom + 6)
+        cv2.line(ink, start, end, 1.0, 3)
+    assert counts(ink) == [4, 5]
+    assert len(find_atoms(ink).lines) == 2
+
+
 def test_a_pen_that_lies_on_the_page_does_not_hide_its_digits(write: Write) -> None:
     ink = write(["407", "19"], height_px=40, pen_px=4)
     ink = cv2.copyMakeBorder(ink, 100, 150, 20, 250, cv2.BORDER_CONSTANT, value=0)

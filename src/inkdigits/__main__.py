@@ -1,6 +1,17 @@
-"""`python -m inkdigits`: the command line, where its script is not on the path."""
+"""The command `inkdigits`, and `python -m inkdigits`, where its script is not on the path."""
 
-from inkdigits.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while that is still being imported is 130, too."""
+    try:
+        from inkdigits.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

@@ -103,7 +103,7 @@ def _beside(
     ]
     if are_digits:
         return seen
-    seen = _without_signs([_without_os(_without_dates(_without_slashes(line))) for line in seen])
+    seen = _doubt_signs([_doubt_os(_doubt_dates(_doubt_slashes(line))) for line in seen])
     if any(_is_sure(digit) and not _is_bar_or_ring(digit) for line in seen for digit in line):
         return seen
     return [
@@ -141,7 +141,7 @@ def _is_number(line: Sequence[Digit]) -> bool:
     return len(line) >= _NUMBER and all(_is_sure(digit) for digit in line)
 
 
-def _without_slashes(line: list[Digit]) -> list[Digit]:
+def _doubt_slashes(line: list[Digit]) -> list[Digit]:
     beside = list(line)
     kept = _from_left(line)
     for before, index, after in zip(kept, kept[1:], kept[2:], strict=False):
@@ -152,7 +152,7 @@ def _without_slashes(line: list[Digit]) -> list[Digit]:
     return beside
 
 
-def _without_os(line: list[Digit]) -> list[Digit]:
+def _doubt_os(line: list[Digit]) -> list[Digit]:
     """Doubt a 0 behind what is higher and no digit, as in No. 12."""
     beside = list(line)
     order = sorted(range(len(line)), key=lambda index: line[index].box.x)
@@ -167,7 +167,7 @@ def _without_os(line: list[Digit]) -> list[Digit]:
     return beside
 
 
-def _without_dates(line: list[Digit]) -> list[Digit]:
+def _doubt_dates(line: list[Digit]) -> list[Digit]:
     """Doubt two leaning 1s that make a date of a word, such as 12/4/2026 or 3/11/26."""
     beside = list(line)
     kept = _from_left(line)
@@ -180,7 +180,7 @@ def _without_dates(line: list[Digit]) -> list[Digit]:
     return beside
 
 
-def _without_signs(lines: list[list[Digit]]) -> list[list[Digit]]:
+def _doubt_signs(lines: list[list[Digit]]) -> list[list[Digit]]:
     """Doubt 0s and 1s that are far lower or higher than most of what is sure on the page."""
     heights = [digit.box.height for line in lines for digit in line if digit.status is Status.OK]
     usual = statistics.median(heights or [0])

@@ -15,10 +15,12 @@ from inkdigits.errors import InkdigitsError, MissingExtraError
 
 _CORE = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "typer")
 _EXTRAS = {
-    "train": ("keras", "tensorflow", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "pooch"),
+    "train": (
+        "keras", "tensorflow", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "pooch", "rich",
+    ),
     "notebook": ("jupytext", "nbclient", "ipykernel"),
-    "serve": ("fastapi", "uvicorn", "prometheus_client"),
-}
+    "serve": ("fastapi", "httptools", "prometheus_client", "python_multipart", "uvicorn"),
+}  # fmt: skip
 # In a process of its own: TensorFlow takes seconds to import, and may write to the terminal.
 _ASK_KERAS = """
 import keras

@@ -99,6 +99,17 @@ def touching_rows() -> Pixels:
     return draw("40719\n26835\n19406", 92, 0.1, 0.35, seed=42, pitch=1.02)
 
 
+def with_commas() -> Pixels:
+    """Amounts: a comma behind the first digit of each row."""
+    canvas = draw("407\n2358", 80, 0.1, 0.45, seed=43, pitch=1.9)
+    boxes = cv2.connectedComponentsWithStats((canvas < 128).astype(np.uint8))[2][1:, :4]
+    for row in (boxes[boxes[:, 1] < HEIGHT / 2 - 20], boxes[boxes[:, 1] >= HEIGHT / 2 - 20]):
+        x, y, width, height = row[row[:, 0].argmin()].tolist()
+        start, end = (x + width + 14, y + height - 6), (x + width + 8, y + height + 16)
+        cv2.line(canvas, start, end, 0, 8, cv2.LINE_AA)
+    return canvas
+
+
 def sheet_on_table(drawing: Pixels, table: int) -> Pixels:
     """What was drawn, grey on a sheet that fills a part of the picture."""
     laid = cv2.resize(drawing, (WIDTH * 3 // 4, HEIGHT * 3 // 4), interpolation=cv2.INTER_AREA)
@@ -170,7 +181,11 @@ def main() -> None:
 
     drawings = {name: draw(*what, seed) for seed, (name, what) in enumerate(DRAWINGS.items())}
     drawings |= {f"scribble-{seed}": scribble(seed) for seed in (1, 2)}
-    drawings |= {"among-words": among_words(), "touching-rows": touching_rows()}
+    drawings |= {
+        "among-words": among_words(),
+        "touching-rows": touching_rows(),
+        "commas": with_commas(),
+    }
     photos = {
         "chalk": 255 - drawings["row"],
         "dark-table": sheet_on_table(drawings["row"], table=40),

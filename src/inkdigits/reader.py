@@ -230,7 +230,7 @@ class Reader:
         has_finder = self.bundle.has_strokes
         find = partial(find_strokes, self.bundle.run_page) if has_finder else by_rules
         ink = page_ink(without_hairlines(picture), find)
-        return page_ink(without_grain(picture), find) if is_grainy(ink) else ink
+        return page_ink(without_grain(picture, ink), find) if is_grainy(ink) else ink
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

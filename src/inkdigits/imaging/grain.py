@@ -33,9 +33,18 @@ def is_grainy(ink: Ink) -> bool:
     )
 
 
-def without_grain(page: Pixels) -> Pixels:
-    """A page as half-closed eyes see it: (H, W) or (H, W, 3) uint8, of the same size."""
-    return np.asarray(cv2.GaussianBlur(page, (0, 0), _BLUR_PX), np.uint8)
+def without_grain(page: Pixels, ink: Ink) -> Pixels:
+    """A page as half-closed eyes see it.
+
+    Args:
+        page: (H, W) or (H, W, 3) uint8. Not modified.
+        ink: (h, w), its own, which may be smaller; grains are so large in it.
+
+    Returns:
+        As the page, blurred.
+    """
+    blur_px = _BLUR_PX * page.shape[1] / ink.shape[1]
+    return np.asarray(cv2.GaussianBlur(page, (0, 0), blur_px), np.uint8)
 
 
 def _heights(mask: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -18,6 +18,7 @@ _FINE = 45  # a hairline goes so many times into the height of what is drawn wit
 _PEN = 30  # ... and a pen's stroke so many times
 _MOST = 0.5  # of the marks are so high; in print with a few frames, fewer are
 _SAMPLE_PX = 500  # so many pixels along a side tell whether the paper has one shade
+_LARGEST_PX = 16_000_000  # of a drawing on any screen; what is larger is a scan
 _CRUMB_PX = 8  # what is lower does not count
 
 
@@ -30,6 +31,8 @@ def without_hairlines(page: Pixels) -> Pixels:
     Returns:
         The page as it is, or with broader lines.
     """
+    if page.shape[0] * page.shape[1] > _LARGEST_PX:
+        return page
     light = grey(page)
     some = light[:: light.shape[0] // _SAMPLE_PX + 1, :: light.shape[1] // _SAMPLE_PX + 1]
     ground = round(median(some))

@@ -33,6 +33,7 @@ from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.singles import inks_of
 from inkdigits.imaging.stretched import WIDTHS, are_stretched, narrowed
+from inkdigits.imaging.stripes import without_stripes
 from inkdigits.imaging.strokes import by_rules, find_strokes
 from inkdigits.lattice import choose
 from inkdigits.letters import among_letters
@@ -229,8 +230,9 @@ class Reader:
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         has_finder = self.bundle.has_strokes
         find = partial(find_strokes, self.bundle.run_page) if has_finder else by_rules
-        ink = page_ink(without_hairlines(picture), find)
-        return page_ink(without_grain(picture, ink), find) if is_grainy(ink) else ink
+        lit = without_stripes(picture)
+        ink = page_ink(without_hairlines(lit), find)
+        return page_ink(without_grain(lit, ink), find) if is_grainy(ink) else ink
 
     def _as_they_are(self, found: Sequence[Sequence[Segment]]) -> list[list[Mark]]:
         """Read segments of which each is a digit, if it is anything."""

@@ -94,7 +94,7 @@ class Reader:
 
         Args:
             source: a path, the bytes of a file, an array (H, W) or (H, W, 3), or a Pillow image.
-                Of a TIFF of many pages, the first is read.
+                Of a TIFF or PDF of many pages, the first is read.
             single: the picture is one digit, so nothing is looked for.
             line: the picture is one line of digits, however uneven.
             name: what to call the picture in the reading; by default its path.
@@ -115,8 +115,8 @@ class Reader:
         """Read each page of a file, one at a time; same arguments as ``read``.
 
         Yields:
-            The pages in order. Those of a TIFF that has several are called ``scan.tif#1`` and so
-            on; one of them that is damaged has the status ``reject`` and a note that says so.
+            The pages in order. Those of a TIFF or PDF that has several are called ``scan.tif#1``
+            and so on; one that is damaged has the status ``reject`` and a note that says so.
 
         Raises:
             InputError: the file cannot be read at all.

@@ -53,6 +53,7 @@ def test_what_works_is_ok(inkdigits):
     assert {name: mark for name, (mark, _) in found.items()} | {"[notebook]": "?"} == {
         "inkdigits": "ok",
         "reading": "ok",
+        "[formats]": "ok",
         "[train]": "ok",
         "[notebook]": "?",
         "[serve]": "ok",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import struct
+import sys
 import zlib
 
 import pytest
@@ -42,7 +43,9 @@ class TestText:
         write("box/a.png", "407")
         assert inkdigits("read", "box").out == "box/a.png: 407\n"
 
-    def test_what_a_folder_holds_besides_is_told(self, inkdigits, write, tmp_path):
+    def test_what_a_folder_holds_besides_is_told(self, inkdigits, write, tmp_path, monkeypatch):
+        for module in ("pillow_heif", "pypdfium2"):  # as if the extra were not installed
+            monkeypatch.setitem(sys.modules, module, None)
         write("box/a.png", "407")
         (tmp_path / "box" / "d").mkdir()
         for name in ("b.HEIC", "c.pdf", "e.pdf", "notes.txt"):
@@ -50,17 +53,23 @@ class TestText:
         done = inkdigits("read", "box")
         assert (done.code, done.out) == (0, "box/a.png: 407\n")
         assert done.err == (
-            "box: left out b.HEIC, c.pdf, d and 1 more; "
-            "PDF, HEIC, AVIF and sub-folders are not read\n"
+            "box: left out b.HEIC, c.pdf, d and 1 more; sub-folders are not read, "
+            "PDF and HEIC only after: pip install 'inkdigits[formats]'\n"
         )
 
     def test_a_folder_of_nothing_else_tells_what_is_left_out(self, inkdigits, tmp_path):
-        (tmp_path / "box").mkdir()
-        (tmp_path / "box" / "scan.pdf").touch()
+        (tmp_path / "box" / "inner").mkdir(parents=True)
         done = inkdigits("read", "box")
         assert done.code == 1
-        assert "box: left out scan.pdf; PDF, HEIC, AVIF and sub-folders are not read\n" in done.err
+        assert "box: left out inner; sub-folders are not read\n" in done.err
         assert "holds no image" in done.err
+
+    def test_the_pages_of_a_pdf_in_a_folder(self, inkdigits, write, tmp_path):
+        with Image.open(write("407.png", "407")) as one, Image.open(write("23.png", "23")) as two:
+            (tmp_path / "box").mkdir()
+            one.save(tmp_path / "box" / "scan.pdf", save_all=True, append_images=[two])
+        done = inkdigits("read", "box")
+        assert done == (0, "box/scan.pdf#1: 407\nbox/scan.pdf#2: 23\n", "")
 
     def test_a_picture_given_twice_is_read_twice(self, inkdigits, write):
         write("a.png", "4")
@@ -375,7 +384,10 @@ class TestRefusals:
         contents = {
             "empty.png": (b"", "is empty"),
             "text.png": (b"hello\n" * 50, "is not an image that can be read"),
-            "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "is not an image that can be read"),
+            "paper.pdf": (
+                b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+                "is a PDF that is truncated or damaged",
+            ),
             "truncated.png": (whole[: len(whole) // 2], "truncated"),
             "huge.png": (png_that_claims(60_000, 60_000), "pixels"),
             "larger.png": (png_that_claims(20_000, 10_000), "pixels"),
@@ -387,7 +399,7 @@ class TestRefusals:
         return {name: message for name, (_, message) in contents.items()} | {
             "nowhere.png": "There is no nowhere.png",
             "*.jpg": "There is no *.jpg",  # the shell found nothing
-            "papers": "holds no image. Looked for: .bmp",
+            "papers": "holds no image. Looked for: .avif .bmp",
             "x" * 5000: "There is no xxx",
         }
 

@@ -305,8 +305,9 @@ def test_damaged_bytes_are_read_or_refused_but_never_leak(format: str) -> None:
     [
         (b"", "empty"),
         (b"4071\n", "not an image"),
-        (b"%PDF-1.7 ...", "not an image.*PDF: save its pages as PNG"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00", "not an image.*HEIC.*save it as JPEG"),
+        (b"%PDF-1.7 ...", "is a PDF that is truncated or damaged"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "not an image"),
+        (b"\x00\x00\x00\x18ftypavif\x00\x00", "not an image"),
         (b"\x89PNG\r\n\x1a\n", "image"),
         (b"\x00" * 1000, "not an image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
@@ -319,6 +320,44 @@ def test_bytes_that_are_no_image(tmp_path: Path, data: bytes, message: str) -> N
         decode(data)
     with pytest.raises(UnreadableImageError, match=r"picture\.png"):
         decode(path)
+
+
+@pytest.mark.parametrize(
+    ("start", "module", "message"),
+    [
+        (b"%PDF-1.7 ...", "pypdfium2", r"PDF.*inkdigits\[formats\].*as PNG"),
+        (b"\0\0\0\x18ftypheic", "pillow_heif", r"HEIC.*inkdigits\[formats\].*as JPEG"),
+    ],
+)
+def test_what_needs_an_extra_says_which(
+    monkeypatch: pytest.MonkeyPatch, start: bytes, module: str, message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    with pytest.raises(UnreadableImageError, match=message):
+        decode(start)
+
+
+def landscape() -> np.ndarray:
+    """(240, 320, 3) whose corners differ, soft enough for any coding."""
+    y, x = np.mgrid[0:240, 0:320]
+    return np.dstack((x * 0.7, y, 255 - x * 0.4)).astype(np.uint8)
+
+
+def test_heic_as_a_phone_saves_it() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'inkdigits[formats]'")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held sideways: the decoder turns it, and nothing turns it again
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(landscape())))
+    file = io.BytesIO()
+    pillow_heif.from_pillow(stored).save(file, quality=95, exif=exif.tobytes())
+    read = decode(file.getvalue())
+    assert read.shape == (240, 320, 3)
+    assert np.abs(read.astype(int) - landscape()).mean() < 3
+
+
+def test_avif() -> None:
+    read = decode(encoded(Image.fromarray(landscape()), "AVIF", quality=95))
+    assert np.abs(read.astype(int) - landscape()).mean() < 3
 
 
 def png_that_claims(width: int, height: int) -> bytes:

@@ -15,6 +15,7 @@ from inkdigits.errors import InkdigitsError, MissingExtraError
 
 _CORE = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "typer")
 _EXTRAS = {
+    "formats": ("pillow_heif", "pypdfium2"),
     "train": (
         "keras", "tensorflow", "onnx", "tf2onnx", "ai_edge_litert", "matplotlib", "pooch", "rich",
     ),

@@ -140,9 +140,9 @@ def _looks(
             if others := left_out(given):
                 names = ", ".join(file.name for file in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-                remark = (
-                    f"{given}: left out {names}{more}; PDF, HEIC, AVIF and sub-folders are not read"
-                )
+                remark = f"{given}: left out {names}{more}; sub-folders are not read"
+                if not all(file.is_dir() for file in others):
+                    remark += ", PDF and HEIC only after: pip install 'inkdigits[formats]'"
                 print(remark, file=sys.stderr)
             for path in [given] if given == _STDIN else image_files(given):
                 try:

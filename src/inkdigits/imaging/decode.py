@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -23,6 +23,8 @@ from inkdigits.errors import (
     MissingInputError,
     UnreadableImageError,
 )
+from inkdigits.imaging import pdf
+from inkdigits.imaging.arrays import Pixels, check_size, from_array, on_white, scaled
 from inkdigits.imaging.folders import exists
 
 if TYPE_CHECKING:
@@ -30,31 +32,23 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 120_000_000
-# What people have in place of a picture, by how it begins, and what they can do about it.
-_OTHERS = {
-    b"%PDF": "It is a PDF: save its pages as PNG first, as `pdftoppm -r 200 -png` does",
-    b"ftyphe": "It is HEIC, an iPhone's own format: save it as JPEG first",
-    b"ftypmif": "It is HEIF: save it as JPEG first",
-    b"ftypavif": "It is AVIF: save it as PNG first",
-}
-_WHITE = 1.001  # of floats up to 1, but for rounding
-_MOST_ALIKE = 16  # of 255: what differs by less cannot be seen on its paper
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
 _NAMELESS = "The picture"
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
+_HEIF_STARTS = (b"ftyphe", b"ftypmif", b"ftypmsf")  # behind four bytes that say how long it is
+_AVIF_START = b"ftypavi"
 
-Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = "str | Path | bytes | NDArray[Any] | Image"
 
 
 def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Turn a picture into 8-bit grey or RGB pixels, the way up that it was taken.
 
-    PNG, JPEG, BMP, TIFF, WebP and GIF are read, the first frame or page of each; EXIF orientation
-    is applied and transparency is laid on white. An array holds brightness: any whole numbers
-    from 0 to 255 or 0 to 65,535, floats in [0, 1] or [0, 255], or truth. Pixels of 0 and 1 alone,
-    in an array or a file, are a mask: 1 is white.
+    PNG, JPEG, BMP, TIFF, WebP, GIF and AVIF are read, and with the extra 'formats' HEIC and PDF:
+    the first frame or page of each. EXIF orientation is applied, and transparency is laid on white.
+    An array holds brightness: any whole numbers from 0 to 255 or 0 to 65,535, floats in [0, 1] or
+    [0, 255], or truth. Pixels of 0 and 1 alone, in an array or a file, are a mask: 1 is white.
 
     Args:
         source: a path, the bytes of a file, an array (H, W), (H, W, 1), (H, W, 3) RGB or
@@ -72,7 +66,7 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     source = _without_pipe(source)
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_pixels)
+        return from_array(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_file(io.BytesIO(source), _NAMELESS, max_pixels)
     if isinstance(source, str | Path):
@@ -102,9 +96,9 @@ class PageOfFile(NamedTuple):
 def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[PageOfFile]:
     """Turn a picture of one or more pages into pixels, one page at a time.
 
-    Only TIFF has pages, of which smaller copies and masks are left out; of anything else there
-    is one, the same as ``decode`` gives. Of many pages, one that is damaged does not lose the
-    others; those behind a break in the file cannot be found.
+    TIFF and PDF have pages, of which a TIFF's smaller copies and masks are left out; of anything
+    else there is one, the same as ``decode`` gives. Of many pages, one that is damaged does not
+    lose the others; those behind a break in the file cannot be found.
 
     Args:
         source: as ``decode`` takes it.
@@ -117,33 +111,51 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
         InputError: the same as ``decode``, when there is no more than this one page.
     """
     source = _without_pipe(source)
-    with _tiff(source) as file:
+    name = _name(source)
+    with _paged(source) as file:
         if file is None:
             yield PageOfFile(0, decode(source, max_pixels=max_pixels))
-            return
-        name = str(source) if isinstance(source, str | Path) else _NAMELESS
-        with _opened(file, name, max_pixels) as image:
-            is_alone = not getattr(image, "is_animated", False)
-            for number in itertools.count(1):
-                page_name = name if is_alone else f"{name}, page {number},"
-                try:
-                    with _refusals(page_name, max_pixels):
-                        try:
-                            image.seek(number - 1)
-                        except EOFError:
-                            return
-                        kind = getattr(image, "tag_v2", {}).get(_TIFF_KIND, 0)
-                        if number > 1 and kind & _TIFF_COPY_OR_MASK:
-                            continue
-                        pixels = _from_pillow(image, page_name, max_pixels)
-                except InputError as error:
-                    if is_alone:
-                        raise
-                    yield PageOfFile(number, error)
-                    if image.tell() != number - 1:  # the way to the next page is lost
+        elif _start(file).startswith(pdf.START):
+            for number, page in pdf.pdf_pages(file.read(), name, max_pixels):
+                yield PageOfFile(number, page)
+        else:
+            yield from _tiff_pages(file, name, max_pixels)
+
+
+def _tiff_pages(file: BinaryIO, name: str, max_pixels: int) -> Iterator[PageOfFile]:
+    with _opened(file, name, max_pixels) as image:
+        is_alone = not getattr(image, "is_animated", False)
+        for number in itertools.count(1):
+            page_name = name if is_alone else f"{name}, page {number},"
+            try:
+                with _refusals(page_name, max_pixels):
+                    if not _has_page(image, number):
                         return
-                else:
-                    yield PageOfFile(0 if is_alone else number, pixels)
+                    kind = getattr(image, "tag_v2", {}).get(_TIFF_KIND, 0)
+                    if number > 1 and kind & _TIFF_COPY_OR_MASK:
+                        continue
+                    pixels = _from_pillow(image, page_name, max_pixels)
+            except InputError as error:
+                if is_alone:
+                    raise
+                yield PageOfFile(number, error)
+                if image.tell() != number - 1:  # the way to the next page is lost
+                    return
+            else:
+                yield PageOfFile(0 if is_alone else number, pixels)
+
+
+def _has_page(image: "ImageFile", number: int) -> bool:
+    """Go to a page, counted from 1, if it is there."""
+    try:
+        image.seek(number - 1)
+    except EOFError:
+        return False
+    return True
+
+
+def _name(source: Source) -> str:
+    return str(source) if isinstance(source, str | Path) else _NAMELESS
 
 
 def _without_pipe(source: Source) -> Source:
@@ -155,8 +167,8 @@ def _without_pipe(source: Source) -> Source:
 
 
 @contextmanager
-def _tiff(source: Source) -> Iterator[BinaryIO | None]:
-    """The opened file of a TIFF; None if the source is none, or cannot be read."""
+def _paged(source: Source) -> Iterator[BinaryIO | None]:
+    """The opened file of a TIFF or a PDF; None if the source is neither, or cannot be read."""
     with ExitStack() as stack:
         file: BinaryIO | None = None
         with suppress(OSError, ValueError):  # decode says what is wrong with it
@@ -164,11 +176,17 @@ def _tiff(source: Source) -> Iterator[BinaryIO | None]:
                 file = io.BytesIO(source)
             elif isinstance(source, str | Path):
                 file = stack.enter_context(Path(source).open("rb"))
-            if file is not None:
-                file = file if file.read(4) in _TIFF_STARTS else None
-        if file is not None:
-            file.seek(0)
+            if file is not None and not _start(file).startswith((*_TIFF_STARTS, pdf.START)):
+                file = None
         yield file
+
+
+def _start(file: BinaryIO) -> bytes:
+    """How a file begins; it stands at its beginning then."""
+    file.seek(0)
+    start = file.read(16)
+    file.seek(0)
+    return start
 
 
 def _from_path(path: Path, max_pixels: int) -> Pixels:
@@ -185,26 +203,56 @@ def _from_path(path: Path, max_pixels: int) -> Pixels:
 
 
 def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
+    if _start(file).startswith(pdf.START):
+        with closing(pdf.pdf_pages(file.read(), name, max_pixels)) as pages:
+            _, page = next(pages)
+        if isinstance(page, InputError):
+            raise page
+        return page
     with _opened(file, name, max_pixels) as image, _refusals(name, max_pixels):
         return _from_pillow(image, name, max_pixels)
 
 
 @contextmanager
 def _opened(file: BinaryIO, name: str, max_pixels: int) -> "Iterator[ImageFile]":
-    if not file.read(1):
+    start = _start(file)
+    if not start:
         raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
-    file.seek(0)
-    start = file.read(16)
-    for other, advice in _OTHERS.items():
-        if other in (start[: len(other)], start[4 : 4 + len(other)]):
-            raise UnreadableImageError(f"{name} is not an image that can be read. {advice}.")
-    file.seek(0)
+    formats: tuple[str, ...] = _FORMATS
+    if start[4:].startswith(_HEIF_STARTS):
+        formats = _heif(name)
+    elif start[4:].startswith(_AVIF_START):
+        formats = _avif(name)
     with _refusals(name, max_pixels):
         from PIL import Image
 
-        image = Image.open(file, formats=_FORMATS)
+        image = Image.open(file, formats=formats)
     with image:
         yield image
+
+
+def _heif(name: str) -> tuple[str, ...]:
+    """The name of the format in Pillow, which a plugin of its own reads."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise UnreadableImageError(
+            f"{name} is HEIC, an iPhone's own format, which the extra 'formats' can read: "
+            "pip install 'inkdigits[formats]'. Or save it as JPEG."
+        ) from error
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return ("HEIF",)
+
+
+def _avif(name: str) -> tuple[str, ...]:
+    from PIL import features
+
+    if not features.check("avif"):
+        raise UnreadableImageError(
+            f"{name} is AVIF, which needs a newer Pillow: pip install --upgrade pillow. "
+            "Or save it as PNG."
+        )
+    return ("AVIF",)
 
 
 @contextmanager
@@ -235,7 +283,7 @@ def _refusals(name: str, max_pixels: int) -> Iterator[None]:
 
 def _from_pillow(image: "Image", name: str, max_pixels: int) -> Pixels:
     width, height = image.size
-    _check_size(width, height, name, max_pixels)
+    check_size(width, height, name, max_pixels)
     image.load()
     try:
         pixels = _brightness(image)
@@ -249,32 +297,17 @@ def _brightness(image: "Image") -> Pixels:
     if image.mode[0] in "IF":  # 16 and 32 bit
         array = np.asarray(image)
         is_16_bit = image.mode.startswith("I")
-        return _scaled(array.astype(np.int64) if is_16_bit else array)
+        return scaled(array.astype(np.int64) if is_16_bit else array)
     if image.has_transparency_data:
         is_grey = image.mode in ("1", "L", "LA", "La")
-        return _on_white(np.asarray(image.convert("RGBA")), is_grey=is_grey)
+        return on_white(np.asarray(image.convert("RGBA")), is_grey=is_grey)
     if image.mode in ("L", "RGB"):  # as it is: a copy of a large scan takes hundreds of megabytes
-        return _scaled(np.asarray(image))
+        return scaled(np.asarray(image))
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "LAB":  # Pillow has no way from it to RGB without a colour profile
         return np.asarray(image.getchannel("L"))
     return np.asarray(image.convert("RGB"))
-
-
-def _on_white(rgba: Pixels, *, is_grey: bool) -> Pixels:
-    """Lay RGBA on white, or on black if nothing can be seen on white."""
-    colour, alpha = rgba[..., :3], rgba[..., 3:].astype(np.uint32)
-    if is_grey:
-        colour, alpha = colour[..., 0], alpha[..., 0]
-    seen = colour * alpha
-    paper = 255 * (255 - alpha)
-    on_white = seen + paper
-    if on_white.size and alpha.min() < alpha.max():
-        contrasts = [int(laid.max()) - int(laid.min()) for laid in (on_white, seen)]
-        if contrasts[0] < 255 * _MOST_ALIKE and contrasts[1] >= contrasts[0]:
-            on_white = seen
-    return ((on_white + 127) // 255).astype(np.uint8)
 
 
 def _orientation(image: "Image") -> int:
@@ -293,69 +326,6 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-def _from_array(array: NDArray[Any], max_pixels: int) -> Pixels:
-    shape = array.shape
-    if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
-        raise BadArrayError(
-            f"An array of shape {shape} is no picture. "
-            "Expected (H, W), (H, W, 3) RGB or (H, W, 4) RGBA; many digits are for read_digits, "
-            "and pages come one by one."
-        )
-    if 0 in shape:
-        raise BadArrayError(f"An array of shape {shape} holds no pixel.")
-    _check_size(shape[1], shape[0], "The array", max_pixels)
-    pixels = _scaled(array)
-    if pixels.ndim == 3 and shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim == 3 and shape[2] == 4:
-        pixels = _on_white(pixels, is_grey=False)
-    return np.ascontiguousarray(pixels)
-
-
-def _scaled(array: NDArray[Any]) -> Pixels:
-    """Brightness of any dtype as 0 to 255, or as 0 alone: what comes out is the same, scaled again.
-
-    Whole numbers that are 0 and 1 alone are truth: a mask.
-    """
-    if array.dtype == np.uint8 and array.max(initial=0) > 1:
-        return array
-    if array.dtype.kind not in "biuf":
-        raise BadArrayError(
-            f"An array of dtype {array.dtype} is no picture. Expected uint8, uint16, bool or float."
-        )
-    low, high = array.min(), array.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise BadArrayError("The array holds NaN or infinity. Expected 0 to 1, or 0 to 255.")
-    is_float = array.dtype.kind == "f"
-    if low < 0 or high > (255 if is_float else 65_535):
-        raise BadArrayError(
-            f"The array holds {low:g} to {high:g}. "
-            "Expected 0 to 255, 0 to 1 as floats, or 0 to 65,535 as whole numbers."
-        )
-    if is_float and _WHITE < high < 2:
-        raise BadArrayError(
-            f"The array holds {low:g} to {high:g}. Expected 0 to 1, or 0 to 255: clip it to 0 to 1."
-        )
-    if is_float:
-        factor = 255.0 if high <= _WHITE else 1.0
-        pixels = np.rint(array.astype(np.float32) * np.float32(factor)).astype(np.uint8)
-    elif high <= 255:
-        pixels = array.astype(np.uint8) * np.uint8(255 if high <= 1 else 1)
-    else:
-        pixels = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return pixels if pixels.max() > 1 else np.zeros_like(pixels)  # nothing can be seen
-
-
-def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageTooLargeError(
-            f"{name} has {width:,} × {height:,} pixels, more than the limit of {max_pixels:,}. "
-            "Scale it down."
-        )
-    if width * height == 0:
-        raise UnreadableImageError(f"{name} has {width} × {height} pixels: nothing to read.")
 
 
 class _Quiet:

@@ -24,12 +24,12 @@ class LimitsConfig(ConfigSection):
     )
     pixels: int = config_field(
         40_000_000,
-        "largest picture, page of a TIFF, or single digits of a request together; 413 beyond it",
+        "largest picture, page of a file, or single digits of a request together; 413 beyond it",
         low=784,
         high=1_000_000_000,
     )
     images: int = config_field(
-        256, "most images, or pages of a TIFF, in one request; 413 beyond it", low=1, high=65_536
+        256, "most images, or pages of a file, in one request; 413 beyond it", low=1, high=65_536
     )
     threads: int = config_field(
         0, "pages that a worker reads at the same time; 0 is one for each core", low=0, high=256

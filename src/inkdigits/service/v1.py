@@ -33,7 +33,7 @@ _AT_ONCE_BYTES = 16_384  # a body up to here is taken apart faster than a thread
 
 
 async def read(call: Call) -> Response:
-    """Read a picture: one page, or the pages of a TIFF."""
+    """Read a picture: one page, or the pages of a TIFF or PDF."""
     call.check_parameters("mode", "format", "max_error")
     mode = call.parameter("mode", MODES[0], MODES)
     form = call.parameter("format", FORMATS[0], FORMATS)
@@ -91,7 +91,7 @@ def _in_short(pages: Sequence[Page]) -> dict[str, str]:
 def as_csv(pages: Sequence[Page]) -> str:
     """A row a digit, or one for a page without any, as `inkdigits read --format csv` prints.
 
-    A damaged page of a TIFF has a row, too: there, the command line says so on standard error.
+    A damaged page of a file has a row, too: there, the command line says so on standard error.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -479,7 +479,7 @@ class TestPage:
     def test_the_document_has_the_published_keys(self, reader):
         document = json.loads(reader.read(written("40", "7")[0], name="marks/é.png").to_json())
         assert list(document) == [
-            *("source", "text", "status", "note", "lines", "model", "elapsed_ms")
+            *("source", "text", "status", "note", "turned_deg", "lines", "model", "elapsed_ms")
         ]
         assert document["source"] == "marks/é.png"
         assert document["model"] == Bundle.open().name

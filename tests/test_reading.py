@@ -199,6 +199,7 @@ DOCUMENT = """\
   "text": "07",
   "status": "blank",
   "note": "",
+  "turned_deg": 0,
   "lines": [
     {
       "text": "07",
@@ -263,6 +264,7 @@ class TestDocument:
             "text": "",
             "status": "blank",
             "note": "",
+            "turned_deg": 0,
             "lines": [],
             "model": "convnet",
             "elapsed_ms": 0.0,

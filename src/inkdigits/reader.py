@@ -40,6 +40,7 @@ from inkdigits.letters import among_letters
 from inkdigits.reading import Box, Digit, Line, Page
 from inkdigits.signs import as_signs
 from inkdigits.strings import log_softmax
+from inkdigits.turned import is_likelier, quarter_turns, turned_back
 
 _BATCH = 256
 _MOST_READ_TWICE = 600  # marks of a page
@@ -161,6 +162,32 @@ class Reader:
     def _look(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
+        """Look at a picture as it is, and turned where that may be likelier."""
+        look = self._look_at(picture, single, line, name, started)
+        if single or look.page.note or not self.rule.rejects:
+            return look
+        turns = quarter_turns(look.page.digits, look.glyphs, self._judged)
+        if not turns:
+            return look
+        around = np.ascontiguousarray(np.rot90(picture, turns))
+        other = self._look_at(around, single, line, name, started)
+        if not is_likelier(other.page.digits, look.page.digits):
+            return look
+        lines = tuple(
+            Line(
+                tuple(
+                    replace(digit, box=turned_back(digit.box, turns, around.shape))
+                    for digit in line.digits
+                )
+            )
+            for line in other.page.lines
+        )
+        page = replace(other.page, lines=lines, turned_deg=360 - 90 * turns)
+        return Look(page, picture, np.rot90(other.ink, -turns), other.glyphs)
+
+    def _look_at(
+        self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
+    ) -> Look:
         framed, margin = (picture, 0) if single else with_margin(picture)
         ink, lines, note = self._found(framed, single, line)
         letters, is_doubted = self._doubts(lines, ink, single, line)
@@ -247,6 +274,11 @@ class Reader:
             Mark(segment.box, of, 1.0, glyph)
             for segment, of, glyph in zip(segments, judged, output.glyph, strict=True)
         ]
+
+    def _judged(self, crops: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """How probably crops are each digit: (n, classes)."""
+        output = self._run(crops)
+        return probabilities(output.logits, output.novelty, self.rule)[:, :-1]
 
     def _chosen(
         self, lines: list[LineAtoms], *, is_crowded: bool, are_digits: bool

@@ -148,6 +148,8 @@ class Page:
         model: name of the bundle that read it.
         elapsed_ms: time from the picture's bytes to this reading, in milliseconds.
         note: why part of the page was not looked at, such as too many marks; empty if all was.
+        turned_deg: 0, 90, 180 or 270: by how much the picture was turned clockwise to be read. Its
+            boxes are nevertheless those of the picture as given.
     """
 
     source: str
@@ -155,6 +157,7 @@ class Page:
     model: str
     elapsed_ms: float = field(default=0.0, compare=False)
     note: str = ""
+    turned_deg: int = 0
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -186,6 +189,7 @@ class Page:
             "text": self.text,
             "status": str(self.status),
             "note": self.note,
+            "turned_deg": self.turned_deg,
             "lines": [line.to_dict() for line in self.lines],
             "model": self.model,
             "elapsed_ms": round(self.elapsed_ms, 3),

@@ -165,6 +165,8 @@ def _print_page(page: Page, format: Format, worst: Status, *, many: bool) -> Non
         _print_csv(page)
     else:
         _print_text(page, worst, many=many)
+    if page.turned_deg:
+        print(f"{page.source}: turned by {page.turned_deg}° to be read", file=sys.stderr)
     if page.status is not Status.OK:
         print(f"{page.source}: {_remark(page)}", file=sys.stderr)
 

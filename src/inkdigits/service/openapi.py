@@ -41,6 +41,7 @@ _PAGE = {
     "text": "4",
     "status": "review",
     "note": "",
+    "turned_deg": 0,
     "lines": [{"text": "4", "box": [12, 8, 21, 30], "digits": [_DIGIT]}],
     "model": "inkdigits-shipped",
     "elapsed_ms": 41.7,

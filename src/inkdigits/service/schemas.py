@@ -53,6 +53,9 @@ class Page(_Document):
     text: str = Field(description="one row a line, without what was rejected")
     status: Status = Field(description="the worst of its digits")
     note: str = Field(description="why part of the page was not looked at, or empty")
+    turned_deg: Literal[0, 90, 180, 270] = Field(
+        description="by how much it was turned clockwise to be read; boxes are of it as sent"
+    )
     lines: list[Line]
     model: str
     elapsed_ms: float

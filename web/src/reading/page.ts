@@ -29,6 +29,8 @@ export interface Page {
   readonly text: string;
   readonly status: Status;
   readonly note: string;
+  /** By how much the service turned it clockwise to read it. */
+  readonly turned_deg: number;
   readonly lines: readonly Line[];
   readonly model: string;
   readonly elapsed_ms: number;
@@ -69,6 +71,7 @@ export function makePage(
       .join("\n"),
     status: note ? "reject" : statuses.length ? statuses.reduce(worst) : "blank",
     note,
+    turned_deg: 0,
     lines,
     model,
     elapsed_ms,

@@ -177,6 +177,27 @@ def test_a_date_stands_among_other_words():
     assert [at for at, digit in enumerate(found) if digit.status is REVIEW] == [5, 7]
 
 
+@pytest.mark.parametrize(
+    ("piece", "beside", "expected"),
+    [
+        (Box(11, 24, 12, 9), None, REVIEW),  # the foot of a 3 whose pen skipped
+        (Box(11, -9, 12, 6), None, REVIEW),
+        (Box(11, 24, 12, 9), Box(20, 26, 8, 7), REVIEW),  # in two pieces
+        (Box(11, 24, 12, 9), Box(32, 24, 12, 9), OK),  # letters below it
+        (Box(11, 30, 12, 9), None, OK),  # too far away,
+        (Box(11, 24, 12, 3), None, OK),  # too low,
+        (Box(2, 24, 40, 9), None, OK),  # too wide,
+        (Box(20, 24, 12, 9), None, OK),  # or beside it
+    ],
+)
+def test_a_digit_beside_what_may_be_a_piece_of_it_is_not_sure(piece, beside, expected):
+    digit = Digit("2", 0.99, OK, Box(12, 0, 10, 20))
+    others = [Digit("9", 0.01, REJECT, box) for box in (piece, beside) if box]
+    (line, rest) = read([[digit], others])
+    assert [one.status for one in line] == [expected]
+    assert rest == others
+
+
 def test_an_empty_page_stays_empty():
     assert read([]) == []
 

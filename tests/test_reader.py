@@ -425,6 +425,41 @@ class TestPage:
         cv2.rectangle(page, (4, 4), (page.shape[1] - 5, page.shape[0] - 5), 0, 2)
         assert reader.read(page).text == "52"
 
+    def test_what_was_rubbed_out_is_never_sure(self, reader):
+        fresh, _ = written("4072", "9358", seed=5)
+        rubbed, _ = written("61", seed=7)
+        page = np.full((fresh.shape[0] + 150, fresh.shape[1]), 240, np.uint8)
+        page[: fresh.shape[0]] -= (255 - fresh) // 5 * 4
+        height, width = rubbed.shape
+        page[-height:, :width] -= (255 - rubbed) // 5
+        noisy = page + np.random.default_rng(0).normal(0, 2, page.shape)
+        read = reader.read(np.clip(noisy, 0, 255).astype(np.uint8))
+        certain = [digit.value for digit in read.digits if digit.status is Status.OK]
+        assert "".join(certain) == "40729358"
+
+    def test_a_drawn_curve_does_not_make_the_numbers_at_its_axes_small(self, reader):
+        numbers, _ = written("10", "20", "30", "40", height_px=40)
+        page = np.full((numbers.shape[0] + 40, 760), 255, np.uint8)
+        page[: numbers.shape[0], : numbers.shape[1]] = numbers
+        right, bottom = 730, page.shape[0] - 20
+        cv2.line(page, (150, 10), (150, bottom), 0, 3)
+        cv2.line(page, (150, bottom), (right, bottom), 0, 3)
+        x = np.arange(150, right)
+        curve = np.column_stack([x, bottom - (x - 150.0) ** 2 / (right - 150) ** 2 * bottom * 0.95])
+        cv2.polylines(page, [np.rint(curve).astype(np.int32)], False, 0, 4, cv2.LINE_AA)
+        assert reader.read(page).text.split("\n")[:4] == ["10", "20", "30", "40"]
+
+    def test_large_digits_beside_a_notice_in_small_print(self, reader):
+        number, _ = written("4072", height_px=120)
+        page = np.full((number.shape[0] + 330, 1100), 255, np.uint8)
+        page[: number.shape[0], : number.shape[1]] = number
+        for row in range(16):
+            place = 20, number.shape[0] + 18 + 19 * row
+            text = "the small print of a notice that hangs beside it on a board, whatever it says"
+            cv2.putText(page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA)
+        certain = [of.value for of in reader.read(page).digits if of.status is Status.OK]
+        assert "".join(certain) == "4072"
+
     @pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
     @pytest.mark.parametrize("font", [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX])
     def test_print_is_no_digits_and_a_number_among_it_is(self, reader, font, size):

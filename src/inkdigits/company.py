@@ -37,6 +37,12 @@ _LEANING = 0.3
 # A 0 may be an o if it is so near, in its heights, to what is no digit and so many times as high.
 _BESIDE = 0.5
 _HIGHER = 1.15
+# What lies above or below a digit may be a piece of it if it is so near and reaches so far into it,
+# in heights of it, lies so much over it, in the narrower of both, and is so high and wide, in its.
+_ABOVE, _INTO, _OVER = 0.4, 0.25, 0.5
+_LEAST, _WIDEST = 0.2, 1.6
+# ... unless it is a letter: so near, in heights of the digit, is the next.
+_ROW = 1.0
 # It may be any photograph if so many marks are no digits, and so many for each that may be one.
 _NONE = 4
 _PER_DIGIT = 2
@@ -57,6 +63,7 @@ def in_company(
 
     - a 1 that may be a slash: it reaches beyond its neighbours, or leans and makes a date of them;
     - a 0 that is lower than what stands before it and is no digit, as in No. 12;
+    - a digit above or below which lies what is none, and may be a piece of it;
     - a 0 or 1 far lower or higher than most, as the rings of a % are, or the one of a cup;
     - a 1 or a round 0 where nothing else is sure on the page: bars are in fences, rulings and
       bricks, and rings in bullets, cells and wheels.
@@ -103,6 +110,7 @@ def _beside(
     ]
     if are_digits:
         return seen
+    seen = _doubt_broken(seen)
     seen = _doubt_signs([_doubt_os(_doubt_dates(_doubt_slashes(line))) for line in seen])
     if any(_is_sure(digit) and not _is_bar_or_ring(digit) for line in seen for digit in line):
         return seen
@@ -178,6 +186,47 @@ def _doubt_dates(line: list[Digit]) -> list[Digit]:
         if digit.status is Status.OK:
             beside[kept[place]] = replace(digit, status=Status.REVIEW)
     return beside
+
+
+def _doubt_broken(lines: list[list[Digit]]) -> list[list[Digit]]:
+    """Doubt digits that may be broken: right above or below them lies one mark that is no digit."""
+    rejected = [
+        digit.box for line in lines for digit in line if digit.status is Status.REJECT
+    ]  # of any line: a piece may make up one of its own
+
+    def is_broken(digit: Digit) -> bool:
+        return digit.status is Status.OK and any(
+            _is_piece(box, digit.box) and not _is_in_row(box, digit.box, rejected)
+            for box in rejected
+        )
+
+    return [
+        [replace(digit, status=Status.REVIEW) if is_broken(digit) else digit for digit in line]
+        for line in lines
+    ]
+
+
+def _is_piece(box: Box, of: Box) -> bool:
+    """Whether a mark lies right above or below a digit, and is no larger than what it may lack."""
+    gap = max(box.y - of.bottom, of.y - box.bottom)
+    overlap = min(box.right, of.right) - max(box.x, of.x)
+    return (
+        -_INTO * of.height < gap < _ABOVE * of.height
+        and overlap > _OVER * min(box.width, of.width)
+        and box.height > _LEAST * of.height
+        and box.width < _WIDEST * of.width
+    )
+
+
+def _is_in_row(box: Box, digit: Box, rejected: Sequence[Box]) -> bool:
+    """Whether a mark stands beside another that is not at the digit, as letters of a word do."""
+    left, right = digit.x - digit.width // 2, digit.right + digit.width // 2
+    return any(
+        min(box.bottom, other.bottom) > max(box.y, other.y)
+        and max(other.x - box.right, box.x - other.right) < _ROW * digit.height
+        for other in rejected
+        if other.right <= left or other.x >= right
+    )
 
 
 def _doubt_signs(lines: list[list[Digit]]) -> list[list[Digit]]:

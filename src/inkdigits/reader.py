@@ -24,12 +24,14 @@ from inkdigits.decide import (
 )
 from inkdigits.errors import ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
+from inkdigits.imaging.contrast import contrasts
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.grain import is_grainy, without_grain
 from inkdigits.imaging.hairlines import without_hairlines
 from inkdigits.imaging.ink import digit_ink, page_ink
 from inkdigits.imaging.margin import on_page, with_margin, within
 from inkdigits.imaging.marks import is_cut_off
+from inkdigits.imaging.ranks import median
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.singles import inks_of
 from inkdigits.imaging.stretched import WIDTHS, are_stretched, narrowed
@@ -44,6 +46,7 @@ from inkdigits.turned import is_likelier, quarter_turns, turned_back
 
 _BATCH = 256
 _MOST_READ_TWICE = 600  # marks of a page
+_PALE = 0.45  # as dark as most digits are: a stain, or what was rubbed out, or shows through
 _BATCH_PX = 4_000_000  # pixels of all crops in one call of the graph
 
 
@@ -190,7 +193,7 @@ class Reader:
     ) -> Look:
         framed, margin = (picture, 0) if single else with_margin(picture)
         ink, lines, note = self._found(framed, single, line)
-        letters, is_doubted = self._doubts(lines, ink, single, line)
+        letters, is_doubted = self._doubts(lines, ink, framed, single, line)
         marks = [mark for row in lines for mark in row]
         judged = np.array([mark.probabilities for mark in marks], np.float32)
         boxes = [on_page(mark.box, ink, framed, margin) for mark in marks]
@@ -238,7 +241,12 @@ class Reader:
         return ink, self._chosen(lines, is_crowded=bool(note), are_digits=line), note
 
     def _doubts(
-        self, lines: list[list[Mark]], ink: NDArray[np.float32], single: bool, line: bool
+        self,
+        lines: list[list[Mark]],
+        ink: NDArray[np.float32],
+        picture: NDArray[np.uint8],
+        single: bool,
+        line: bool,
     ) -> tuple[list[NDArray[np.float64]], list[bool]]:
         """How probably each mark of each line is a letter or a sign, and which are never sure."""
         letters = self._letters(lines, are_digits=single or line)
@@ -249,10 +257,11 @@ class Reader:
         ]
         if single or line:
             return letters, is_doubted
+        is_pale = _are_pale(lines, ink, picture)
         signs = as_signs(lines, self.bundle.classes)
         letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
         may_be = [of > 0 for row in signs for of in row.tolist()]
-        return letters, [any(of) for of in zip(is_doubted, may_be, strict=True)]
+        return letters, [any(of) for of in zip(is_doubted, is_pale, may_be, strict=True)]
 
     def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         has_finder = self.bundle.has_strokes
@@ -414,6 +423,18 @@ def _batches(
             crop = crops[index]
             stack[row, : crop.shape[0], : crop.shape[1]] = crop
         yield chosen, stack
+
+
+def _are_pale(
+    lines: list[list[Mark]], ink: NDArray[np.float32], picture: NDArray[np.uint8]
+) -> list[bool]:
+    """Which marks are so much paler than those that are digits that they may be no writing."""
+    marks = [mark for row in lines for mark in row]
+    is_clear = [mark.is_clear for mark in marks]
+    if not any(is_clear):
+        return [False] * len(marks)
+    found = contrasts([mark.box for mark in marks], ink, picture)
+    return [bool(of) for of in found < _PALE * median(found[is_clear])]
 
 
 def _ink_box(ink: NDArray[np.float32]) -> Box:

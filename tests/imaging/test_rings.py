@@ -95,6 +95,17 @@ def test_a_zero_with_a_stroke_in_it_is_no_ring(write: Write, size: float, reach:
     assert not ring_mask(beside_small_ones(write, zero)).any()
 
 
+def test_the_number_of_a_question_may_be_a_1(write: Write) -> None:
+    ink = page(write, "4729")
+    one = page(write, "1")
+    with_ring, ring = ringed(one, round_px=26)
+    gap = np.zeros((max(len(ink), len(one)), 40), np.float32)
+    shown = np.hstack([with_ring[: len(ink)], gap, ink])
+    found = without_rings(shown)
+    assert sum(map(len, find_lines(found))) == 5
+    assert found[:, : one.shape[1]][ring > 0.3].mean() < 0.05
+
+
 def test_hatching_is_no_ring() -> None:
     hatched = np.zeros((1500, 2000), np.float32)
     for x in range(-1500, 2000, 12):

@@ -16,7 +16,7 @@ from inkdigits.imaging.marks import Labels, Marks, typical_height_px
 from inkdigits.imaging.split import pieces, seams
 from inkdigits.reading import Box
 
-LARGEST_DIGIT = 6.0  # beside the small print of a form, people write large
+LARGEST_DIGIT = 8.0  # beside the small print of a form, people write large
 WIDEST_DIGIT = 3.0  # in its own heights
 _SMALLEST_DIGIT = 0.28  # less high is no digit by itself
 

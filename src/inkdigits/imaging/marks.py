@@ -13,6 +13,7 @@ from inkdigits.reading import Box
 Labels = NDArray[np.int32]
 
 MAX_MARKS = 3_000  # of a page with more, the largest are looked at; bounds time and memory
+EMPTY = 0.05  # of its box is ink in a frame, a grid or a drawing, and more of it in a digit
 _WEAK, _STRONG = 0.25, 0.4
 _MIN_MARK_PX = 4  # smaller in area is noise on any page
 _LOW, _BROAD = 0.2, 0.4  # of a height: what is lower, and not so broad, is a tick or a crumb
@@ -93,12 +94,12 @@ def find_marks(ink: Ink, weak: float = _WEAK, strong: float = _STRONG) -> tuple[
 
 
 def typical_height_px(marks: Marks) -> float:
-    """The height of a typical mark, each counted by its height, frames not at all.
+    """The height of a typical mark, each counted by its height; frames and grids not at all.
 
     One that is far higher than several others, which are alike and no dots, and alone in that, is
     a drawing beside them, or the pen that lies on the page.
     """
-    inner = marks.where(~is_frame(marks))
+    inner = marks.where(~is_frame(marks) & (marks.area >= EMPTY * marks.width * marks.height))
     marks = inner if len(inner.label) else marks
     typical = _weighted_median(marks.height)
     is_lower = (marks.height >= _SMALLEST * typical) & (marks.height <= typical / _ALIKE)

@@ -26,6 +26,10 @@ _EMPTY = 0.4  # of its box is ink, at most, in a ring and what touches it
 _LOWEST, _HIGHEST = 0.25, 0.9  # of a ring's height: that of what it holds
 _HIGHER, _TOUCHING = 1.35, 0.45  # times as high as digits; of its height, what touches it
 _BAR = 0.35  # of its length: what is thinner, and alone in a ring, is the stroke through a 0
+_SHORT = (
+    0.7  # ... or a 1, if the ring is higher than digits, and it no higher in the ring's height,
+)
+_UPRIGHT = 0.5  # ... and no wider in its own
 _REST = 0.15  # of its height: what is less, and beside its way, is its own wobble
 _PEN = 1.3  # a ring is so many times as wide as its pen, on either side
 _CROWD, _MOST = 1000, 50  # on a page of more marks, nobody drew rings; so many are looked at
@@ -57,8 +61,9 @@ def ring_mask(ink: Ink) -> NDArray[np.bool_]:
     highest = candidates[np.argsort(-marks.height[candidates], kind="stable")][:_MOST]
     for index in highest.tolist():
         held = marks.where(_within(marks, index))
-        if len(held.label) or marks.height[index] > _HIGHER * typical_px:
-            _add_ring(mask, labels, marks.where(np.array([index])), held)
+        is_higher = bool(marks.height[index] > _HIGHER * typical_px)
+        if len(held.label) or is_higher:
+            _add_ring(mask, labels, marks.where(np.array([index])), held, is_higher=is_higher)
     return mask
 
 
@@ -74,7 +79,9 @@ def _within(marks: Marks, index: int) -> NDArray[np.bool_]:
     return np.asarray(is_inside & is_fit & (marks.width < marks.width[index]), bool)
 
 
-def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, held: Marks) -> None:
+def _add_ring(
+    mask: NDArray[np.bool_], labels: Labels, mark: Marks, held: Marks, *, is_higher: bool
+) -> None:
     """Add a mark's pixels to a mask, if it is a ring, but for what lies in it and touches it."""
     box = mark.box()
     place = np.s_[box.y : box.bottom, box.x : box.right]
@@ -98,7 +105,13 @@ def _add_ring(mask: NDArray[np.bool_], labels: Labels, mark: Marks, held: Marks)
     is_digit = is_touching & (stats[:, cv2.CC_STAT_HEIGHT] > _TOUCHING * box.height)
     pieces = [parts == part for part in np.flatnonzero(is_digit).tolist()]
     pieces += [labels[place] == label for label in held.label.tolist()]
-    if len(pieces) > 1 or (pieces and not _is_bar(pieces[0])):
+    is_one = (
+        is_higher
+        and len(held.label) == 1
+        and held.height[0] < _SHORT * box.height
+        and held.width[0] < _UPRIGHT * held.height[0]
+    )
+    if len(pieces) > 1 or (pieces and (is_one or not _is_bar(pieces[0]))):
         kept = is_touching[parts].astype(np.uint8)
         is_near = cv2.dilate(own - kept, np.ones((3, 3), np.uint8)) > kept
         mask[place] |= is_near & ((own > 0) | (labels[place] == 0))

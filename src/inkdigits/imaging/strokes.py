@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.imaging.ink import Ink, full_contrast
-from inkdigits.imaging.marks import find_marks, is_frame, stroke_px, typical_height_px
+from inkdigits.imaging.marks import EMPTY, find_marks, is_frame, stroke_px, typical_height_px
 from inkdigits.imaging.rings import ring_mask, without_rings
 from inkdigits.imaging.rules import rules_apart, without_rules
 
@@ -45,7 +45,6 @@ _CROWD = 1000  # so many marks as high are no page of digits: how many they are 
 _FAINT = 0.12  # of ink: what hangs together by more than that is one mark
 _STRONG = 0.5  # ... and by more than that, it is no edge
 _AROUND_PX = 7  # wide and high: the square about a pixel of a stroke that holds its soft edge
-_EMPTY = 0.05  # of its box is ink in a frame or a grid, and more of it in a digit
 _LARGE = 2.2  # a mark is larger than a digit, in heights of a typical one
 
 Network = Callable[[Ink], NDArray[np.float32]]
@@ -247,7 +246,7 @@ def _without_frames(ink: Ink) -> Ink:
     What is left is as dark as ink can be: the frames may have been far darker.
     """
     labels, marks, _ = find_marks(ink)
-    is_odd = (marks.area < _EMPTY * marks.width * marks.height) | is_frame(marks, least=1)
+    is_odd = (marks.area < EMPTY * marks.width * marks.height) | is_frame(marks, least=1)
     if not is_odd.any() or is_odd.all():
         return ink
     is_kept, is_gone = (np.zeros(int(labels.max()) + 1, bool) for _ in range(2))

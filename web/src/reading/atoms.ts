@@ -10,7 +10,7 @@ import { pieces, type Run, seams } from "./split.ts";
 
 // Shares of the typical mark height; see Python for what each one means.
 const SMALLEST_DIGIT = 0.28;
-export const LARGEST_DIGIT = 6;
+export const LARGEST_DIGIT = 8;
 export const WIDEST_DIGIT = 3;
 
 const MAX_RUN = 6;

@@ -19,6 +19,11 @@ const LEANING = 0.3;
 const USUAL: Readonly<Record<string, [number, number]>> = { "0": [0.5, 1.8], "1": [0.65, 1.8] };
 const ROUND = 0.92; // a 0 is a ring if it is so nearly as wide as high
 const [BESIDE, HIGHER] = [0.5, 1.15]; // a 0 so near to what is higher and no digit may be an o
+// What lies above or below a digit may be a piece of it if it is so near and reaches so far into it,
+// in heights of it, lies so much over it, in the narrower of both, and is so high and wide, in its.
+const [ABOVE, INTO, OVER] = [0.4, 0.25, 0.5];
+const [LEAST, WIDEST] = [0.2, 1.6];
+const ROW = 1; // ... unless it is a letter: so near, in heights of the digit, is the next
 // Where so many are no digits, and so many for each that may be one, it may be any photograph.
 const [NONE, PER_DIGIT] = [4, 2];
 
@@ -61,7 +66,9 @@ function beside<T extends Digit>(
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
   if (areDigits) return judged;
-  const seen = withoutSigns(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
+  const seen = withoutSigns(
+    withoutBroken(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line))))),
+  );
   if (seen.flat().some((digit) => isSure(digit) && !isBarOrRing(digit))) return seen;
   return seen.map((line) =>
     line.map((digit) => (isSure(digit) ? { ...digit, status: "review" } : digit)),
@@ -135,6 +142,44 @@ function withoutDates<T extends Digit>(line: readonly T[]): T[] {
     if (digit.status === "ok") beside[kept[place]!] = { ...digit, status: "review" };
   }
   return beside;
+}
+
+/** Doubt digits that may be broken: right above or below them lies one mark that is no digit. */
+function withoutBroken<T extends Digit>(lines: readonly T[][]): T[][] {
+  const flat = lines.flat();
+  const rejected = flat.filter(({ status }) => status === "reject").map(({ box }) => box);
+  const isBroken = ({ box }: Digit): boolean =>
+    rejected.some((other) => isPiece(other, box) && !isInRow(other, box, rejected));
+  return lines.map((line) =>
+    line.map((digit) =>
+      isSure(digit) && isBroken(digit) ? { ...digit, status: "review" } : digit,
+    ),
+  );
+}
+
+/** Whether a mark lies right above or below a digit, and is no larger than what it may lack. */
+function isPiece([x, y, width, height]: Box, [left, top, across, high]: Box): boolean {
+  const gap = Math.max(y - top - high, top - y - height);
+  const overlap = Math.min(x + width, left + across) - Math.max(x, left);
+  return (
+    gap > -INTO * high &&
+    gap < ABOVE * high &&
+    overlap > OVER * Math.min(width, across) &&
+    height > LEAST * high &&
+    width < WIDEST * across
+  );
+}
+
+/** Whether a mark stands beside another that is not at the digit, as letters of a word do. */
+function isInRow([x, y, width, height]: Box, digit: Box, rejected: readonly Box[]): boolean {
+  const half = Math.floor(digit[2] / 2);
+  const [left, right] = [digit[0] - half, digit[0] + digit[2] + half];
+  return rejected.some(
+    ([otherX, otherY, otherWidth, otherHeight]) =>
+      (otherX + otherWidth <= left || otherX >= right) &&
+      Math.min(y + height, otherY + otherHeight) > Math.max(y, otherY) &&
+      Math.max(otherX - x - width, x - otherX - otherWidth) < ROW * digit[3],
+  );
 }
 
 /** Doubt 0s and 1s that are far lower or higher than most of what is sure on the page. */

@@ -4,6 +4,7 @@ import { components, type Ink, type Plane } from "./image.ts";
 import type { Box } from "./page.ts";
 
 export const MAX_MARKS = 3000;
+const EMPTY = 0.05; // of its box is ink in a frame, a grid or a drawing, and more of it in a digit
 const WEAK = 0.25; // a mark is what is above weak, and is above strong somewhere
 const STRONG = 0.4;
 const MIN_MARK_PX = 4;
@@ -104,13 +105,15 @@ export function isCutOff([x, y, width, height]: Box, ink: Ink): boolean {
 }
 
 /**
- * The height of a typical mark, each counted by its height, frames not at all.
+ * The height of a typical mark, each counted by its height; frames and grids not at all.
  *
  * One that is far higher than several others, which are alike and no dots, and alone in that, is a
  * drawing beside them, or the pen that lies on the page.
  */
 export function typicalHeight(marks: readonly Mark[]): number {
-  const inner = withoutFrames(marks);
+  const inner = withoutFrames(marks).filter(
+    (mark) => mark.area >= EMPTY * widthOf(mark) * heightOf(mark),
+  );
   const counted = inner.length ? inner : marks;
   const typical = weightedMedian(counted.map(heightOf));
   const isLower = (mark: Mark): boolean =>

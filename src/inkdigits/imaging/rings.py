@@ -26,9 +26,7 @@ _EMPTY = 0.4  # of its box is ink, at most, in a ring and what touches it
 _LOWEST, _HIGHEST = 0.25, 0.9  # of a ring's height: that of what it holds
 _HIGHER, _TOUCHING = 1.35, 0.45  # times as high as digits; of its height, what touches it
 _BAR = 0.35  # of its length: what is thinner, and alone in a ring, is the stroke through a 0
-_SHORT = (
-    0.7  # ... or a 1, if the ring is higher than digits, and it no higher in the ring's height,
-)
+_SHORT = 0.7  # ... or a 1, if the ring is higher than digits, and it is less of its height,
 _UPRIGHT = 0.5  # ... and no wider in its own
 _REST = 0.15  # of its height: what is less, and beside its way, is its own wobble
 _PEN = 1.3  # a ring is so many times as wide as its pen, on either side

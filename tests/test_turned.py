@@ -1,5 +1,6 @@
 """Pages that lie on a side or upside down are read as they were written; no other is turned."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import pytest
 
 from inkdigits import Reader
 from inkdigits.imaging.decode import decode
-from inkdigits.reading import Box
+from inkdigits.reading import Box, Digit, Line, Page, Status
 from inkdigits.turned import turned_back
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -70,6 +71,8 @@ def test_a_page_of_words_stays_as_it_is(reader: Reader, turns: int) -> None:
 @pytest.mark.parametrize("turns", range(4))
 def test_a_box_comes_back(turns: int) -> None:
     shape, box = (70, 40), Box(5, 11, 8, 20)
-    assert (
-        turned_back(around(box, turns, shape), turns, np.rot90(np.zeros(shape), turns).shape) == box
-    )
+    lain = np.rot90(np.zeros(shape), turns).shape
+    digit = Digit("4", 1.0, Status.OK, around(box, turns, shape))
+    page = turned_back(Page("photo.jpg", (Line((digit,)),), "convnet"), turns, lain)
+    assert page.digits == (replace(digit, box=box),)
+    assert page.turned_deg == (0, 270, 180, 90)[turns]

@@ -24,16 +24,16 @@ from inkdigits.decide import (
 )
 from inkdigits.errors import ConfigError, InputError
 from inkdigits.imaging.atoms import LineAtoms, Segment
-from inkdigits.imaging.contrast import contrasts
+from inkdigits.imaging.contrast import are_pale
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.grain import is_grainy, without_grain
 from inkdigits.imaging.hairlines import without_hairlines
 from inkdigits.imaging.ink import digit_ink, page_ink
 from inkdigits.imaging.margin import on_page, with_margin, within
 from inkdigits.imaging.marks import is_cut_off
-from inkdigits.imaging.ranks import median
 from inkdigits.imaging.segment import find_atoms, find_lines
 from inkdigits.imaging.singles import inks_of
+from inkdigits.imaging.stacks import stacks
 from inkdigits.imaging.stretched import WIDTHS, are_stretched, narrowed
 from inkdigits.imaging.stripes import without_stripes
 from inkdigits.imaging.strokes import by_rules, find_strokes
@@ -44,10 +44,7 @@ from inkdigits.signs import as_signs
 from inkdigits.strings import log_softmax
 from inkdigits.turned import is_likelier, quarter_turns, turned_back
 
-_BATCH = 256
 _MOST_READ_TWICE = 600  # marks of a page
-_PALE = 0.45  # as dark as most digits are: a stain, or what was rubbed out, or shows through
-_BATCH_PX = 4_000_000  # pixels of all crops in one call of the graph
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Reader:
     def read(
         self, source: Source, *, single: bool = False, line: bool = False, name: str | None = None
     ) -> Page:
-        """Read one picture.
+        """Read one picture; a page that lies on its side or upside down is turned.
 
         Args:
             source: a path, the bytes of a file, an array (H, W) or (H, W, 3), or a Pillow image.
@@ -166,29 +163,20 @@ class Reader:
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
         """Look at a picture as it is, and turned where that may be likelier."""
-        look = self._look_at(picture, single, line, name, started)
+        look = self._look_as_it_is(picture, single, line, name, started)
         if single or look.page.note or not self.rule.rejects:
             return look
         turns = quarter_turns(look.page.digits, look.glyphs, self._judged)
         if not turns:
             return look
         around = np.ascontiguousarray(np.rot90(picture, turns))
-        other = self._look_at(around, single, line, name, started)
+        other = self._look_as_it_is(around, single, line, name, started)
         if not is_likelier(other.page.digits, look.page.digits):
             return look
-        lines = tuple(
-            Line(
-                tuple(
-                    replace(digit, box=turned_back(digit.box, turns, around.shape))
-                    for digit in line.digits
-                )
-            )
-            for line in other.page.lines
-        )
-        page = replace(other.page, lines=lines, turned_deg=360 - 90 * turns)
+        page = turned_back(other.page, turns, around.shape)
         return Look(page, picture, np.rot90(other.ink, -turns), other.glyphs)
 
-    def _look_at(
+    def _look_as_it_is(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
     ) -> Look:
         framed, margin = (picture, 0) if single else with_margin(picture)
@@ -250,14 +238,14 @@ class Reader:
     ) -> tuple[list[NDArray[np.float64]], list[bool]]:
         """How probably each mark of each line is a letter or a sign, and which are never sure."""
         letters = self._letters(lines, are_digits=single or line)
+        marks = [mark for row in lines for mark in row]
         is_doubted = [
-            mark.is_doubted or (not single and is_cut_off(mark.box, ink))
-            for row in lines
-            for mark in row
+            mark.is_doubted or (not single and is_cut_off(mark.box, ink)) for mark in marks
         ]
         if single or line:
             return letters, is_doubted
-        is_pale = _are_pale(lines, ink, picture)
+        boxes = [mark.box for mark in marks]
+        is_pale = are_pale(boxes, [mark.is_clear for mark in marks], ink, picture)
         signs = as_signs(lines, self.bundle.classes)
         letters = [np.maximum(row, of == 1) for row, of in zip(letters, signs, strict=True)]
         may_be = [of > 0 for row in signs for of in row.tolist()]
@@ -395,46 +383,10 @@ class Reader:
             np.zeros((len(crops), len(self.bundle.classes)), np.float32),
             np.zeros(len(crops), np.float32),
         )
-        for chosen, batch in _batches(crops):
+        for chosen, batch in stacks(crops):
             for part, values in zip(whole, self.bundle.run(batch), strict=True):
                 part[chosen] = values
         return whole
-
-
-def _batches(
-    crops: NDArray[np.float32] | Sequence[NDArray[np.float32]],
-) -> Iterator[tuple[slice | list[int], NDArray[np.float32]]]:
-    """Crops in stacks of like size: blank margins do not change a glyph, but cost time."""
-    if isinstance(crops, np.ndarray):
-        step = max(1, min(_BATCH, _BATCH_PX // max(crops[0].size, 1))) if len(crops) else 1
-        for start in range(0, len(crops), step):
-            yield slice(start, start + step), crops[start : start + step]
-        return
-    by_size = sorted(range(len(crops)), key=lambda index: max(crops[index].shape))
-    while by_size:
-        side = max(crops[by_size[-1]].shape)  # the largest first
-        room = max(1, min(_BATCH, _BATCH_PX // side**2))
-        chosen = [index for index in by_size[-room:] if max(crops[index].shape) * 2 > side]
-        del by_size[-len(chosen) :]
-        height = max(crops[index].shape[0] for index in chosen)
-        width = max(crops[index].shape[1] for index in chosen)
-        stack = np.zeros((len(chosen), height, width), np.float32)
-        for row, index in enumerate(chosen):
-            crop = crops[index]
-            stack[row, : crop.shape[0], : crop.shape[1]] = crop
-        yield chosen, stack
-
-
-def _are_pale(
-    lines: list[list[Mark]], ink: NDArray[np.float32], picture: NDArray[np.uint8]
-) -> list[bool]:
-    """Which marks are so much paler than those that are digits that they may be no writing."""
-    marks = [mark for row in lines for mark in row]
-    is_clear = [mark.is_clear for mark in marks]
-    if not any(is_clear):
-        return [False] * len(marks)
-    found = contrasts([mark.box for mark in marks], ink, picture)
-    return [bool(of) for of in found < _PALE * median(found[is_clear])]
 
 
 def _ink_box(ink: NDArray[np.float32]) -> Box:

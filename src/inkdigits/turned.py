@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.reading import Box, Digit, Status
+from inkdigits.reading import Box, Digit, Line, Page, Status
 
 Read = Callable[[list[NDArray[np.float32]]], NDArray[np.float32]]
 
@@ -55,8 +56,22 @@ def is_likelier(turned: Sequence[Digit], digits: Sequence[Digit]) -> bool:
     return new > _LIKELY and len(turned) * (new - old) > _LIKELIER
 
 
-def turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
-    """A box of a picture of this shape that was turned by ``numpy.rot90``, in the one before."""
+def turned_back(page: Page, turns: int, shape: tuple[int, ...]) -> Page:
+    """What was read of a picture that was turned, with the boxes where they were before.
+
+    Args:
+        page: what was read.
+        turns: 0 to 3, as by ``numpy.rot90``.
+        shape: (H, W, …) of the turned picture.
+    """
+    lines = [
+        Line(tuple(replace(digit, box=_back(digit.box, turns, shape)) for digit in line.digits))
+        for line in page.lines
+    ]
+    return replace(page, lines=tuple(lines), turned_deg=-90 * turns % 360)
+
+
+def _back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
     height, width = shape[:2]
     for _ in range(turns):
         box = Box(height - box.bottom, box.x, box.height, box.width)

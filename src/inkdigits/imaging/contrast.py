@@ -13,26 +13,34 @@ from inkdigits.reading import Box
 
 _STROKE = 0.5  # of the darkest ink in a box: what is less is a soft edge
 _MARGIN = 0.2  # of a box's height: so far about it the paper is looked at
+_PALE = 0.45  # of the usual contrast
 _DARKEST = 24  # of 255: in darker places, noise would pass for contrast
 
 
-def contrasts(boxes: Sequence[Box], ink: Ink, page: Pixels) -> NDArray[np.float64]:
-    """The share of the light that strokes take away or add, in the channel where it is most.
+def are_pale(boxes: Sequence[Box], is_clear: Sequence[bool], ink: Ink, page: Pixels) -> list[bool]:
+    """Which marks are so much paler than digits that they may be no writing.
+
+    So are a stain, and what was rubbed out or shows through from the back.
 
     Args:
-        boxes: in pixels of the ink.
+        boxes: in pixels of the ink, a mark in each.
+        is_clear: which of them are digits for sure.
         ink: (h, w) float32 in [0, 1]; 1 is a stroke.
         page: (H, W) or (H, W, 3) uint8, of which the ink is.
 
     Returns:
-        (n,) from 0 to 1.
+        For each; none where nothing is clear.
     """
+    if not any(is_clear):
+        return [False] * len(boxes)
     seen = cv2.resize(page, ink.shape[::-1], interpolation=cv2.INTER_AREA)
     seen = seen.reshape(*ink.shape, -1)
-    return np.array([_contrast(box, ink, seen) for box in boxes])
+    found = np.array([_contrast(box, ink, seen) for box in boxes])
+    return [bool(of) for of in found < _PALE * median(found[list(is_clear)])]
 
 
 def _contrast(box: Box, ink: Ink, seen: NDArray[np.generic]) -> float:
+    """The share of the light that strokes take away or add, in the channel where it is most."""
     margin = round(_MARGIN * box.height) + 1
     place = np.s_[
         max(box.y - margin, 0) : box.bottom + margin, max(box.x - margin, 0) : box.right + margin

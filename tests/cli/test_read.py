@@ -54,7 +54,7 @@ class TestText:
         assert (done.code, done.out) == (0, "box/a.png: 407\n")
         assert done.err == (
             "box: left out b.HEIC, c.pdf, d and 1 more; sub-folders are not read, "
-            "PDF and HEIC only after: pip install 'inkdigits[formats]'\n"
+            "PDF and HEIC need: pip install 'inkdigits[formats]'\n"
         )
 
     def test_a_folder_of_nothing_else_tells_what_is_left_out(self, inkdigits, tmp_path):

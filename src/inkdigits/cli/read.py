@@ -140,10 +140,7 @@ def _looks(
             if others := left_out(given):
                 names = ", ".join(file.name for file in others[:3])
                 more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-                remark = f"{given}: left out {names}{more}; sub-folders are not read"
-                if not all(file.is_dir() for file in others):
-                    remark += ", PDF and HEIC only after: pip install 'inkdigits[formats]'"
-                print(remark, file=sys.stderr)
+                print(f"{given}: left out {names}{more}; {_why_left_out(others)}", file=sys.stderr)
             for path in [given] if given == _STDIN else image_files(given):
                 try:
                     source = sys.stdin.buffer.read() if path == _STDIN else path
@@ -154,6 +151,13 @@ def _looks(
                     yield path, str(path), error
         except InputError as error:
             yield given, str(given), error
+
+
+def _why_left_out(others: list[Path]) -> str:
+    reasons = ["sub-folders are not read"] if any(file.is_dir() for file in others) else []
+    if not all(file.is_dir() for file in others):
+        reasons.append("PDF and HEIC need: pip install 'inkdigits[formats]'")
+    return ", ".join(reasons)
 
 
 def _print_page(page: Page, format: Format, worst: Status, *, many: bool) -> None:

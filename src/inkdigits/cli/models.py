@@ -23,7 +23,7 @@ def models() -> None:
     print(f"{'name':<14}{'parameters':>12}{'multiply-adds':>15}{'MNIST test':>20}  what")
     for name, make in NETWORKS.items():
         network = build_network(name)
-        what = (make.__doc__ or "").partition("\n")[0]
+        what = (make.__doc__ or "").partition("\n")[0].replace("``", "")
         print(
             f"{name:<14}{network.count_params():>12,}{multiply_adds(network):>15,}"
             f"{_recorded(records.get(name)):>20}  {what}"

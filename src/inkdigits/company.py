@@ -190,43 +190,41 @@ def _doubt_dates(line: list[Digit]) -> list[Digit]:
 
 def _doubt_broken(lines: list[list[Digit]]) -> list[list[Digit]]:
     """Doubt digits that may be broken: right above or below them lies one mark that is no digit."""
-    rejected = [
-        digit.box for line in lines for digit in line if digit.status is Status.REJECT
-    ]  # of any line: a piece may make up one of its own
-
-    def is_broken(digit: Digit) -> bool:
-        return digit.status is Status.OK and any(
-            _is_piece(box, digit.box) and not _is_in_row(box, digit.box, rejected)
-            for box in rejected
-        )
-
+    boxes = [of.box for line in lines for of in line if of.status is Status.REJECT]
+    if not boxes:
+        return lines
+    rejected = np.array(boxes).T  # of any line: a piece may make up one of its own
     return [
-        [replace(digit, status=Status.REVIEW) if is_broken(digit) else digit for digit in line]
+        [
+            replace(digit, status=Status.REVIEW)
+            if digit.status is Status.OK and _is_broken(digit.box, rejected)
+            else digit
+            for digit in line
+        ]
         for line in lines
     ]
 
 
-def _is_piece(box: Box, of: Box) -> bool:
-    """Whether a mark lies right above or below a digit, and is no larger than what it may lack."""
-    gap = max(box.y - of.bottom, of.y - box.bottom)
-    overlap = min(box.right, of.right) - max(box.x, of.x)
-    return (
-        -_INTO * of.height < gap < _ABOVE * of.height
-        and overlap > _OVER * min(box.width, of.width)
-        and box.height > _LEAST * of.height
-        and box.width < _WIDEST * of.width
-    )
+def _is_broken(of: Box, rejected: NDArray[np.int64]) -> bool:
+    """Whether a piece of a digit may be among what was rejected, (4, n): a box each.
 
-
-def _is_in_row(box: Box, digit: Box, rejected: Sequence[Box]) -> bool:
-    """Whether a mark stands beside another that is not at the digit, as letters of a word do."""
-    left, right = digit.x - digit.width // 2, digit.right + digit.width // 2
-    return any(
-        min(box.bottom, other.bottom) > max(box.y, other.y)
-        and max(other.x - box.right, box.x - other.right) < _ROW * digit.height
-        for other in rejected
-        if other.right <= left or other.x >= right
-    )
+    It is no larger than what the digit may lack, and does not stand in a row with others that are
+    not at the digit, as letters of a word do.
+    """
+    x, y, width, height = rejected
+    right, bottom = x + width, y + height
+    gap = np.maximum(y - of.bottom, of.y - bottom)
+    overlap = np.minimum(right, of.right) - np.maximum(x, of.x)
+    is_piece = (gap > -_INTO * of.height) & (gap < _ABOVE * of.height)
+    is_piece &= overlap > _OVER * np.minimum(width, of.width)
+    is_piece &= (height > _LEAST * of.height) & (width < _WIDEST * of.width)
+    is_apart = (right <= of.x - of.width // 2) | (x >= of.right + of.width // 2)
+    for index in np.flatnonzero(is_piece).tolist():
+        is_level = np.minimum(bottom, bottom[index]) > np.maximum(y, y[index])
+        is_near = np.maximum(x - right[index], x[index] - right) < _ROW * of.height
+        if not (is_apart & is_level & is_near).any():
+            return True
+    return False
 
 
 def _doubt_signs(lines: list[list[Digit]]) -> list[list[Digit]]:

@@ -166,15 +166,14 @@ class Reader:
         look = self._look_as_it_is(picture, single, line, name, started)
         if single or look.page.note or not self.rule.rejects:
             return look
-        turns = quarter_turns(look.page.digits, look.glyphs, self._judged)
-        if not turns:
-            return look
-        around = np.ascontiguousarray(np.rot90(picture, turns))
-        other = self._look_as_it_is(around, single, line, name, started)
-        if not is_likelier(other.page.digits, look.page.digits):
-            return look
-        page = turned_back(other.page, turns, around.shape)
-        return Look(page, picture, np.rot90(other.ink, -turns), other.glyphs)
+        for turns in quarter_turns(look.page.digits, look.glyphs, self._judged):
+            around = np.ascontiguousarray(np.rot90(picture, turns))
+            other = self._look_as_it_is(around, single, line, name, started)
+            if is_likelier(other.page.digits, look.page.digits):
+                page = turned_back(other.page, turns, around.shape)
+                return Look(page, picture, np.rot90(other.ink, -turns), other.glyphs)
+            look = replace(look, page=replace(look.page, elapsed_ms=other.page.elapsed_ms))
+        return look
 
     def _look_as_it_is(
         self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float

@@ -17,13 +17,14 @@ _FLOOR = 1e-3  # a mark that is surely no digit counts no more than that
 # Mean logarithms of how probable each mark's likeliest digit is. Upright pages are above the first;
 # which way up no digits are does not matter, and they are below the second.
 _UPRIGHT, _DIGITS = -0.15, -2.5
+_NEARLY = 0.5  # on its side, much of a page looks as likely the other way round
 # A page that was turned must be so likely, sure of so much, and so much likelier than as it was, in
 # all of its marks together.
 _LIKELY, _SURE, _MOSTLY = -0.5, 0.9, 0.6
 _LIKELIER = 2.5
 
 
-def quarter_turns(digits: Sequence[Digit], glyphs: NDArray[np.float32], read: Read) -> int:
+def quarter_turns(digits: Sequence[Digit], glyphs: NDArray[np.float32], read: Read) -> list[int]:
     """How a page may have to be turned, as by ``numpy.rot90``; only reading it so can tell.
 
     Args:
@@ -32,14 +33,14 @@ def quarter_turns(digits: Sequence[Digit], glyphs: NDArray[np.float32], read: Re
         read: pictures of one digit each → (n, classes) probabilities.
 
     Returns:
-        0 to 3.
+        1 to 3, the likeliest first; mostly none.
     """
     if len(digits) < _FEWEST or _likeness_of(digits) > _UPRIGHT:
-        return 0
+        return []
     some = glyphs[:: math.ceil(len(glyphs) / _SAMPLE)]
     likeness = [_likeness(read([np.rot90(glyph, turns) for glyph in some])) for turns in range(4)]
-    best = int(np.argmax(likeness))
-    return best if likeness[best] > _DIGITS else 0
+    least = max(_DIGITS, likeness[0], max(likeness) - _NEARLY)
+    return [turns for turns in np.argsort(likeness)[::-1].tolist() if likeness[turns] > least]
 
 
 def is_likelier(turned: Sequence[Digit], digits: Sequence[Digit]) -> bool:

@@ -2,12 +2,15 @@
 
 import io
 import threading
+import time
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from inkdigits.errors import InputError, UnreadableImageError
+from inkdigits.imaging import pdf as pdf_module
 from inkdigits.imaging.decode import decode, decode_pages
 
 pytest.importorskip("pypdfium2", reason="pip install 'inkdigits[formats]'")
@@ -79,6 +82,8 @@ def test_a_page_as_large_as_a_photograph_is_drawn_smaller() -> None:
     huge = drawn("0 0 14400 14400")
     assert 7_000_000 < decode(huge)[..., 0].size < 8_100_000
     assert decode(huge, max_pixels=1_000_000)[..., 0].size < 1_010_000
+    with pytest.raises(UnreadableImageError, match="points large"):
+        decode(drawn("0 0 0.01 100000000"))  # as narrow as a pixel, and 278 million high
 
 
 @pytest.mark.parametrize(
@@ -110,8 +115,23 @@ def test_damaged_bytes_are_drawn_or_refused_but_never_leak() -> None:
         assert all(isinstance(of.pixels, InputError) or of.pixels.ndim == 3 for of in pages)
 
 
-def test_many_threads() -> None:
-    content, found = pdf([shade(200)] * 3), []
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf"])
+def test_what_some_programs_put_before_a_pdf_does_not_matter(before: bytes) -> None:
+    assert decode(before + drawn("0 0 72 72")).shape == (200, 200, 3)
+
+
+def test_pdfium_is_called_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    content, found, inside, most = pdf([shade(200)] * 3), [], [], [0]
+    original = pdf_module._drawn
+
+    def drawn_slowly(*given: Any) -> Any:
+        inside.append(1)
+        most[0] = max(most[0], len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return original(*given)
+
+    monkeypatch.setattr(pdf_module, "_drawn", drawn_slowly)
 
     def read() -> None:
         found.extend(page.pixels for page in decode_pages(content))
@@ -121,5 +141,6 @@ def test_many_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert most == [1]
     assert len(found) == 24
     assert all(np.array_equal(page, found[0]) for page in found)

@@ -114,6 +114,21 @@ class TestRead:
         table = client.post("/v1/read?format=csv", files={"file": ("a.png", content)})
         assert table.text.splitlines()[1:] == ["a.png,,,,blank,,,,,"]
 
+    def test_a_pdf_as_it_is(self, client, reader, page):
+        file = io.BytesIO()
+        Image.fromarray(page).save(file, "PDF", resolution=150)
+        answer = client.post(
+            "/v1/read", content=file.getvalue(), headers={"content-type": "application/pdf"}
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["text"] == reader.read(page).text
+
+    def test_a_page_on_its_side_is_turned(self, client, reader, page):
+        file = io.BytesIO()
+        Image.fromarray(np.rot90(page)).save(file, "PNG")
+        answer = client.post("/v1/read", files={"file": ("side.png", file.getvalue())}).json()
+        assert (answer["text"], answer["turned_deg"]) == (reader.read(page).text, 90)
+
     def test_each_page_of_a_tiff_is_read(self, client, reader, page):
         file = io.BytesIO()
         sheets = [Image.fromarray(sheet) for sheet in (page, page[150:])]

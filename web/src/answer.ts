@@ -40,7 +40,8 @@ export function showAnswer(
   status.dataset["sign"] = SIGNS[state];
   const said = digits.length ? sentence : invitation;
   if (status.textContent !== said) status.textContent = said;
-  byId("meaning").textContent = digits.length ? meaning(page!, dial) : "";
+  const turned = page?.turned_deg ? `It was turned by ${page.turned_deg}° to be read. ` : "";
+  byId("meaning").textContent = digits.length ? turned + meaning(page!, dial) : "";
 }
 
 function button(
@@ -84,7 +85,6 @@ function either(digit: Digit): string {
 
 function meaning(page: Page, dial: DialRow | undefined): string {
   if (page.note) return `Only a part was looked at: ${page.note}.`;
-  if (page.turned_deg) return `It was turned by ${page.turned_deg}° to be read.`;
   if (page.status === "ok" && dial) {
     return `Of digits that it is sure of, at most ${rate(dial.max_error)} are wrong, as measured on people whose writing it had not seen.`;
   }

@@ -145,22 +145,18 @@ async function seeAgain(view: View, digit: Digit): Promise<SeenDigit | undefined
     number,
   ];
   const margin = 0.12 * Math.max(width, height);
+  const across = Math.max(1, Math.round(width + 2 * margin));
+  const down = Math.max(1, Math.round(height + 2 * margin));
+  const isOnSide = view.page.turned_deg % 180 !== 0;
   const crop = make("canvas", {
-    width: Math.max(1, Math.round(width + 2 * margin)),
-    height: Math.max(1, Math.round(height + 2 * margin)),
+    width: isOnSide ? down : across,
+    height: isOnSide ? across : down,
   });
   const context = crop.getContext("2d", { willReadFrequently: true })!;
-  context.drawImage(
-    source,
-    x - margin,
-    y - margin,
-    crop.width,
-    crop.height,
-    0,
-    0,
-    crop.width,
-    crop.height,
-  );
+  context.translate(crop.width / 2, crop.height / 2);
+  context.rotate((view.page.turned_deg * Math.PI) / 180); // as the service turned it
+  const place = [x - margin, y - margin, across, down] as const;
+  context.drawImage(source, ...place, -across / 2, -down / 2, across, down);
   const request = { picture: pixels(crop), isSingle: true, area_px: DIGIT_AREA_PX, maxError };
   const look = await ask("picture", request).catch(() => undefined);
   const own = look?.digits[0];

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { inCompany } from "../src/reading/company.ts";
 import type { Mark as Judged } from "../src/reading/clusters.ts";
 import { amongLetters } from "../src/reading/letters.ts";
-import type { Digit, Status } from "../src/reading/page.ts";
+import type { Box, Digit, Status } from "../src/reading/page.ts";
 import { asSlashes, inParentheses } from "../src/reading/signs.ts";
 import { digit } from "./digits.ts";
 
@@ -26,6 +26,23 @@ test("where nothing is sure and most marks are none, nothing is a digit", () => 
   expect(first(digit("review", "4"))).toEqual(["reject"]);
   expect(first(digit("ok", "4"), digit("review", "4"))).toEqual(["ok", "review"]);
   expect(statuses([digit("review", "4"), ...strange.slice(1)], letters)[0]).toBe("review");
+});
+
+test.each<[string, Box[], Status]>([
+  ["the foot of a 3 whose pen skipped", [[11, 24, 12, 9]], "review"],
+  ["its head", [[11, -9, 12, 6]], "review"],
+  ["a foot in two pieces", [[11, 24, 12, 9], [20, 26, 8, 7]], "review"], // prettier-ignore
+  ["letters below it", [[11, 24, 12, 9], [32, 24, 12, 9]], "ok"], // prettier-ignore
+  ["what is too far away", [[11, 30, 12, 9]], "ok"],
+  ["what is too low", [[11, 24, 12, 3]], "ok"],
+  ["what is too wide", [[2, 24, 40, 9]], "ok"],
+  ["what is beside it", [[20, 24, 12, 9]], "ok"],
+])("a digit above %s", (_, pieces, expected) => {
+  const whole: Digit = { ...digit("ok", "2"), box: [12, 0, 10, 20] };
+  const rest = pieces.map((box): Digit => ({ ...digit("reject", "9"), box }));
+  const letters = [new Float64Array(1), new Float64Array(rest.length)];
+  const [line] = inCompany([[whole], rest], letters);
+  expect(line![0]!.status).toBe(expected);
 });
 
 test("what is left out is not for the dial to say", () => {

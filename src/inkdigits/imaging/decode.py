@@ -36,8 +36,10 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_KIND, _TIFF_COPY_OR_MASK = 254, 0b101  # NewSubfileType: a smaller copy, a mask
 _NAMELESS = "The picture"
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
-_HEIF_STARTS = (b"ftyphe", b"ftypmif", b"ftypmsf")  # behind four bytes that say how long it is
-_AVIF_START = b"ftypavi"
+_ALL_FORMATS = (*_FORMATS, "AVIF", "HEIC", "PDF")
+_HEIF_BRANDS = (b"hei", b"hevc", b"hevx", b"mif1", b"msf1", b"avif")
+_AVIF_BRAND = b"avif"
+_START_BYTES = 40  # hold the brands
 
 Source: TypeAlias = "str | Path | bytes | NDArray[Any] | Image"
 
@@ -53,7 +55,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     Args:
         source: a path, the bytes of a file, an array (H, W), (H, W, 1), (H, W, 3) RGB or
             (H, W, 4) RGBA, or a Pillow image. Not modified.
-        max_pixels: more than this many are refused, before any of them is decoded.
+        max_pixels: more than this many are refused, before any of them is decoded; the page of a
+            PDF is drawn smaller.
 
     Returns:
         (H, W) or (H, W, 3) RGB uint8.
@@ -115,8 +118,8 @@ def decode_pages(source: Source, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pa
     with _paged(source) as file:
         if file is None:
             yield PageOfFile(0, decode(source, max_pixels=max_pixels))
-        elif _start(file).startswith(pdf.START):
-            for number, page in pdf.pdf_pages(file.read(), name, max_pixels):
+        elif pdf.is_pdf(_start(file)):
+            for number, page in pdf.pdf_pages(_content(file, name), name, max_pixels):
                 yield PageOfFile(number, page)
         else:
             yield from _tiff_pages(file, name, max_pixels)
@@ -176,17 +179,26 @@ def _paged(source: Source) -> Iterator[BinaryIO | None]:
                 file = io.BytesIO(source)
             elif isinstance(source, str | Path):
                 file = stack.enter_context(Path(source).open("rb"))
-            if file is not None and not _start(file).startswith((*_TIFF_STARTS, pdf.START)):
-                file = None
+            if file is not None:
+                start = _start(file)
+                file = file if start.startswith(_TIFF_STARTS) or pdf.is_pdf(start) else None
         yield file
 
 
 def _start(file: BinaryIO) -> bytes:
     """How a file begins; it stands at its beginning then."""
     file.seek(0)
-    start = file.read(16)
+    start = file.read(_START_BYTES)
     file.seek(0)
     return start
+
+
+def _content(file: BinaryIO, name: str) -> bytes:
+    try:
+        return file.read()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnreadableImageError(f"{name} cannot be read: {reason}.") from error
 
 
 def _from_path(path: Path, max_pixels: int) -> Pixels:
@@ -203,8 +215,8 @@ def _from_path(path: Path, max_pixels: int) -> Pixels:
 
 
 def _from_file(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
-    if _start(file).startswith(pdf.START):
-        with closing(pdf.pdf_pages(file.read(), name, max_pixels)) as pages:
+    if pdf.is_pdf(_start(file)):
+        with closing(pdf.pdf_pages(_content(file, name), name, max_pixels)) as pages:
             _, page = next(pages)
         if isinstance(page, InputError):
             raise page
@@ -219,10 +231,8 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> "Iterator[ImageFile]"
     if not start:
         raise UnreadableImageError(f"{name} is empty (0 bytes). Was it copied completely?")
     formats: tuple[str, ...] = _FORMATS
-    if start[4:].startswith(_HEIF_STARTS):
-        formats = _heif(name)
-    elif start[4:].startswith(_AVIF_START):
-        formats = _avif(name)
+    if start[4:8] == b"ftyp" and any(brand in start[8:] for brand in _HEIF_BRANDS):
+        formats = ("AVIF",) if _AVIF_BRAND in start[8:] else _heif(name)
     with _refusals(name, max_pixels):
         from PIL import Image
 
@@ -244,17 +254,6 @@ def _heif(name: str) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def _avif(name: str) -> tuple[str, ...]:
-    from PIL import features
-
-    if not features.check("avif"):
-        raise UnreadableImageError(
-            f"{name} is AVIF, which needs a newer Pillow: pip install --upgrade pillow. "
-            "Or save it as PNG."
-        )
-    return ("AVIF",)
-
-
 @contextmanager
 def _refusals(name: str, max_pixels: int) -> Iterator[None]:
     """Let a decoder warn of nothing in Python, and raise nothing but errors of ours."""
@@ -265,7 +264,7 @@ def _refusals(name: str, max_pixels: int) -> Iterator[None]:
             yield
         except UnidentifiedImageError as error:
             raise UnreadableImageError(
-                f"{name} is not an image that can be read. Expected: {', '.join(_FORMATS)}."
+                f"{name} is not an image that can be read. Expected: {', '.join(_ALL_FORMATS)}."
             ) from error
         except Image.DecompressionBombError as error:
             raise ImageTooLargeError(

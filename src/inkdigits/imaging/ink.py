@@ -25,7 +25,7 @@ from inkdigits.imaging.ranks import median, quantile, spread
 Ink = NDArray[np.float32]
 Find = Callable[[Ink, Ink, NDArray[np.bool_]], Ink]
 
-_PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
+PAGE_AREA_PX = 3_000_000  # 2000 × 1500: strokes of a photographed page are a few pixels wide
 _DIGIT_AREA_PX = 512 * 512
 _LONGEST_PX = 65_536  # of a side: bounds time on strips of few rows
 THUMBNAIL_PX = 40  # of the longer side: so few pixels of paper have no shadow
@@ -64,7 +64,7 @@ def page_ink(page: Pixels, find: Find | None = None) -> Ink:
         (h, w) float32 in [0, 1]; a page of more than 3 megapixels comes out smaller, and so does
         one of which ``find`` gives less.
     """
-    page = shrunk(page, _PAGE_AREA_PX)
+    page = shrunk(page, PAGE_AREA_PX)
     dark = dark_on_light(page, shrunk(page, _POLARITY_AREA_PX), by_what_is_thin)
     small = shrunk(dark, _PAPER_AREA_PX)
     ground = without_strokes(grey(small))

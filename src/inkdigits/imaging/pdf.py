@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 
 from inkdigits.errors import InputError, UnreadableImageError
 
-START = b"%PDF"
+_START, _BEFORE = b"%PDF", b"\xef\xbb\xbf\r\n\t \0"  # what some programs put before it
 
 _DPI, _POINTS = 200, 72  # to an inch
 # A3 at so many. Phones save pages of any size, whose points may be the pixels of a photograph.
 _MAX_PIXELS = 8_000_000
 _ONE_AT_A_TIME = threading.RLock()  # PDFium may be called by one thread alone
+
+
+def is_pdf(start: bytes) -> bool:
+    """Whether a file that begins so is a PDF."""
+    return start.lstrip(_BEFORE).startswith(_START)
 
 
 def pdf_pages(
@@ -79,9 +84,10 @@ def pdf_pages(
 def _drawn(document: Any, index: int, max_pixels: int) -> NDArray[np.uint8]:
     page = document[index]
     width, height = page.get_size()  # in points, the way up that it is shown
-    if min(width, height) <= 0:
-        raise ValueError("it has no size")
     scale = min(_DPI / _POINTS, math.sqrt(max_pixels / (width * height)))
+    # PDFium rounds up, so that a page may have a pixel's width and miles of height.
+    if math.ceil(width * scale) * math.ceil(height * scale) > 2 * max_pixels:
+        raise ValueError(f"it is {width:g} × {height:g} points large")
     pixels = np.array(page.render(scale=scale, rev_byteorder=True).to_numpy(), np.uint8)
     page.close()
     return pixels

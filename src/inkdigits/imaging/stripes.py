@@ -6,7 +6,7 @@ Its stripes are no wider than a bold stroke may be, and would pass for ink.
 import cv2
 import numpy as np
 
-from inkdigits.imaging.ink import grey, shrunk
+from inkdigits.imaging.ink import PAGE_AREA_PX, grey, shrunk
 from inkdigits.imaging.paper import Pixels
 from inkdigits.imaging.ranks import median
 
@@ -27,7 +27,7 @@ def without_stripes(page: Pixels) -> Pixels:
         page: (H, W) or (H, W, 3) uint8. Not modified.
 
     Returns:
-        The page as it is, or under even light.
+        The page as it is, or under even light; one of more than 3 megapixels is smaller then.
     """
     step = max(1, min(page.shape[:2]) // _SAMPLE_PX)
     small = np.ascontiguousarray(shrunk(page[::step, ::step], _AREA_PX))
@@ -43,6 +43,7 @@ def without_stripes(page: Pixels) -> Pixels:
     narrow_px = min(median(np.array(widths)) for widths, _ in stripes)
     paper = np.maximum(cv2.medianBlur(small, round(_WINDOW * narrow_px) | 1), 1)
     gain = (np.percentile(paper, _LIT, axis=(0, 1)) / paper).astype(np.float32)
+    page = shrunk(page, PAGE_AREA_PX)
     return np.asarray(cv2.multiply(page, cv2.resize(gain, page.shape[1::-1]), dtype=cv2.CV_8U))
 
 

@@ -52,7 +52,7 @@ def uploads(body: bytes, content_type: str, max_images: int) -> list[Upload]:
     kind = content_kind(content_type)
     if kind == "multipart/form-data":
         found = _of_form(body, _boundary(content_type), max_images)
-    elif not kind or kind == "application/octet-stream" or kind.startswith("image/"):
+    elif kind in ("", "application/octet-stream", "application/pdf") or kind.startswith("image/"):
         found = [Upload(_NAMELESS, body)]
     else:
         raise WrongTypeError(

@@ -132,7 +132,7 @@ def _v1() -> list[Row]:
         "page that has none.",
     )
     picture = {"schema": {"type": "string", "format": "binary"}}
-    raw = {"image/*": picture, _BINARY: picture}
+    raw = {"image/*": picture, "application/pdf": picture, _BINARY: picture}
     page = _schema(schemas.Page)
     read = {
         JSON: {

@@ -66,9 +66,8 @@ function beside<T extends Digit>(
     among(line, letters[number]!, !isCrowded && isNumber(line)),
   );
   if (areDigits) return judged;
-  const seen = withoutSigns(
-    withoutBroken(judged.map((line) => withoutOs(withoutDates(withoutSlashes(line))))),
-  );
+  const whole = withoutBroken(judged);
+  const seen = withoutSigns(whole.map((line) => withoutOs(withoutDates(withoutSlashes(line)))));
   if (seen.flat().some((digit) => isSure(digit) && !isBarOrRing(digit))) return seen;
   return seen.map((line) =>
     line.map((digit) => (isSure(digit) ? { ...digit, status: "review" } : digit)),

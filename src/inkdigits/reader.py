@@ -23,12 +23,13 @@ from inkdigits.decide import (
     probabilities,
 )
 from inkdigits.errors import ConfigError, InputError
+from inkdigits.imaging.arrays import Pixels
 from inkdigits.imaging.atoms import LineAtoms, Segment
 from inkdigits.imaging.contrast import are_pale
 from inkdigits.imaging.decode import Source, decode, decode_pages
 from inkdigits.imaging.grain import is_grainy, without_grain
 from inkdigits.imaging.hairlines import without_hairlines
-from inkdigits.imaging.ink import digit_ink, page_ink
+from inkdigits.imaging.ink import Ink, digit_ink, page_ink
 from inkdigits.imaging.margin import on_page, with_margin, within
 from inkdigits.imaging.marks import is_cut_off
 from inkdigits.imaging.segment import find_atoms, find_lines
@@ -59,9 +60,9 @@ class Look:
     """
 
     page: Page
-    picture: NDArray[np.uint8]
-    ink: NDArray[np.float32]
-    glyphs: NDArray[np.float32]
+    picture: Pixels
+    ink: Ink
+    glyphs: Ink
 
 
 class Reader:
@@ -159,9 +160,7 @@ class Reader:
                 yield page, self._look(picture, single, line, page, started)
             started = time.perf_counter()
 
-    def _look(
-        self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
-    ) -> Look:
+    def _look(self, picture: Pixels, single: bool, line: bool, name: str, started: float) -> Look:
         """Look at a picture as it is, and turned where that may be likelier."""
         look = self._look_as_it_is(picture, single, line, name, started)
         if single or look.page.note or not self.rule.rejects:
@@ -176,7 +175,7 @@ class Reader:
         return look
 
     def _look_as_it_is(
-        self, picture: NDArray[np.uint8], single: bool, line: bool, name: str, started: float
+        self, picture: Pixels, single: bool, line: bool, name: str, started: float
     ) -> Look:
         framed, margin = (picture, 0) if single else with_margin(picture)
         ink, lines, note = self._found(framed, single, line)
@@ -213,8 +212,8 @@ class Reader:
         return Look(page, picture, within(ink, framed, margin), glyphs)
 
     def _found(
-        self, picture: NDArray[np.uint8], single: bool, line: bool
-    ) -> tuple[NDArray[np.float32], list[list[Mark]], str]:
+        self, picture: Pixels, single: bool, line: bool
+    ) -> tuple[Ink, list[list[Mark]], str]:
         """The ink of a picture, the marks of each line of it, and why it is not read, if so."""
         if single:
             ink = digit_ink(picture)
@@ -228,12 +227,7 @@ class Reader:
         return ink, self._chosen(lines, is_crowded=bool(note), are_digits=line), note
 
     def _doubts(
-        self,
-        lines: list[list[Mark]],
-        ink: NDArray[np.float32],
-        picture: NDArray[np.uint8],
-        single: bool,
-        line: bool,
+        self, lines: list[list[Mark]], ink: Ink, picture: Pixels, single: bool, line: bool
     ) -> tuple[list[NDArray[np.float64]], list[bool]]:
         """How probably each mark of each line is a letter or a sign, and which are never sure."""
         letters = self._letters(lines, are_digits=single or line)
@@ -250,7 +244,7 @@ class Reader:
         may_be = [of > 0 for row in signs for of in row.tolist()]
         return letters, [any(of) for of in zip(is_doubted, is_pale, may_be, strict=True)]
 
-    def _page_ink(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _page_ink(self, picture: Pixels) -> Ink:
         has_finder = self.bundle.has_strokes
         find = partial(find_strokes, self.bundle.run_page) if has_finder else by_rules
         lit = without_stripes(picture)
@@ -271,7 +265,7 @@ class Reader:
             for segment, of, glyph in zip(segments, judged, output.glyph, strict=True)
         ]
 
-    def _judged(self, crops: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _judged(self, crops: Sequence[Ink]) -> Ink:
         """How probably crops are each digit: (n, classes)."""
         output = self._run(crops)
         return probabilities(output.logits, output.novelty, self.rule)[:, :-1]
@@ -315,7 +309,7 @@ class Reader:
             return [np.zeros(len(row)) for row in rows]
         return among_letters(rows, self.bundle.classes, may_touch=may_touch)
 
-    def _spoken(self, strip: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _spoken(self, strip: Ink) -> NDArray[np.float64]:
         """What the line reader says of a strip: (frames, labels) log-probabilities."""
         return log_softmax(self.bundle.run_strip(strip), self._lines_temperature)
 
@@ -358,7 +352,7 @@ class Reader:
             is_blank = np.array([not ink.any() for ink in inks], bool)
         return self._read_alone(inks), boxes, is_blank
 
-    def _read_alone(self, inks: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
+    def _read_alone(self, inks: Ink | Sequence[Ink]) -> GraphOutput:
         """What the graph says of pictures of one digit, which may have been stretched."""
         output = self._run(inks)
         stretched = np.flatnonzero(are_stretched(inks))
@@ -375,7 +369,7 @@ class Reader:
             output.glyph[stretched] = glyphs[surest, np.arange(len(of))]
         return output
 
-    def _run(self, crops: NDArray[np.float32] | Sequence[NDArray[np.float32]]) -> GraphOutput:
+    def _run(self, crops: Ink | Sequence[Ink]) -> GraphOutput:
         """What the graph says of crops of any sizes, in their order."""
         whole = GraphOutput(
             np.zeros((len(crops), 28, 28), np.float32),
@@ -388,7 +382,7 @@ class Reader:
         return whole
 
 
-def _ink_box(ink: NDArray[np.float32]) -> Box:
+def _ink_box(ink: Ink) -> Box:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     top, left = int(rows[0]), int(columns[0])
     return Box(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)

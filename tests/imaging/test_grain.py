@@ -45,3 +45,10 @@ def test_nothing_and_noise_have_no_grain() -> None:
     assert not is_grainy(np.zeros((40, 40), np.float32))
     noise = (np.random.default_rng(0).random((300, 300)) > 0.98).astype(np.float32)
     assert not is_grainy(noise)
+
+
+def test_small_digits_in_noise_are_no_grains(write: Write) -> None:
+    """Half-closed eyes would see them run together."""
+    ink = write(["40712358"] * 12, height_px=9, pen_px=1, gap=0.0, pitch=1.25)
+    noise = np.random.default_rng(1).random(ink.shape) > 0.97
+    assert not is_grainy(np.maximum(ink, 0.6 * noise).astype(np.float32))

@@ -15,6 +15,7 @@ _INK, _BLURRED = 0.4, 0.35  # from which share of the darkest on something is a 
 _FEWEST, _TIMES = 60, 3.0  # so many marks, and so many times fewer when they are closed
 _LOW = 0.5  # grains are lower than this share of what they make up; letters of a word are not
 _MOST = 0.8  # of what they make up is lower than that: some grains are left alone
+_FILLED = 0.5  # of what they make up is grains; where thin strokes run together it is paper
 
 
 def is_grainy(ink: Ink) -> bool:
@@ -27,9 +28,12 @@ def is_grainy(ink: Ink) -> bool:
     if len(grains) < _FEWEST:
         return False
     closed = cv2.GaussianBlur(ink, (0, 0), _CLOSING_PX)
-    whole = _heights(closed > _BLURRED * np.quantile(closed[closed > closed.max() / 2], 0.5))
-    return len(grains) > _TIMES * len(whole) and bool(
-        np.median(grains) < _LOW * np.quantile(whole, _MOST)
+    is_closed = closed > _BLURRED * np.quantile(closed[closed > closed.max() / 2], 0.5)
+    whole = _heights(is_closed)
+    return bool(
+        len(grains) > _TIMES * len(whole)
+        and np.median(grains) < _LOW * np.quantile(whole, _MOST)
+        and (ink > _INK)[is_closed].mean() > _FILLED
     )
 
 

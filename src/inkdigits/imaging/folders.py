@@ -7,8 +7,10 @@ from pathlib import Path
 from inkdigits.errors import MissingInputError
 
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"}
-    | {".avif"}
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".webp", ".gif", ".avif"),
+    }
 )
 # What needs a module of the extra 'formats'.
 _MORE_SUFFIXES = {".pdf": "pypdfium2", ".heic": "pillow_heif", ".heif": "pillow_heif"}
